@@ -1,0 +1,42 @@
+/**
+ * A plan: the ordered list of everything one iteration does, as plain data (`vdnn-plan/1`). Who runs it knows nothing of
+ * policies; who makes it knows nothing of TensorFlow.js.
+ *
+ *   compute   k   run kernel k of the graph
+ *   recompute k   run kernel k once more, to bring back outputs that were dropped
+ *   offload   t   copy t to the host (or spill) tier and release its device memory once the copy is done
+ *   prefetch  t   allocate t on the device and copy it back; the kernel that needs it waits for that copy
+ *   free      t   release the device memory of t without a copy: it is dead, or will be recomputed, or its copy is still valid
+ *
+ * Copies run on their own streams: a step in the list says when a copy is issued, not when it ends.
+ */
+import type { KernelIndex, TensorIndex } from "../graph/graph.ts";
+
+export type Tier = "host" | "spill";
+
+export type PlanStep =
+  | { readonly kind: "compute"; readonly kernel: KernelIndex }
+  | { readonly kind: "recompute"; readonly kernel: KernelIndex }
+  | { readonly kind: "offload"; readonly tensor: TensorIndex; readonly tier: Tier }
+  | { readonly kind: "prefetch"; readonly tensor: TensorIndex }
+  | { readonly kind: "free"; readonly tensor: TensorIndex };
+
+export interface Prediction {
+  readonly stepMs: number;
+  readonly oracleMs: number;
+  readonly lowerBoundMs: number;
+  readonly peakDeviceBytes: number;
+  readonly peakHostBytes: number;
+  readonly offloadBytes: number;
+  readonly recomputeMs: number;
+  readonly stallMs: number;
+}
+
+export interface Plan {
+  readonly schema: "vdnn-plan/1";
+  readonly graph: string;
+  readonly machine: string;
+  readonly policy: string;
+  readonly steps: readonly PlanStep[];
+  readonly predicted: Prediction;
+}
