@@ -1,0 +1,28 @@
+/**
+ * What differs per TF.js backend, behind one interface: copy out, copy in, release, adopt. An adapter moves the bytes of one
+ * dataId; it keeps no tables and decides nothing.
+ */
+import type { DataId, DataStorage, DType, EngineBackend, TensorInfo } from "../runtime/engine.ts";
+
+export interface DeviceAdapter {
+  /** Name of the TF.js backend. */
+  readonly name: string;
+  readonly backend: EngineBackend;
+  /** The backend's own table of buffers; the ledger listens on its `set` and `delete`. */
+  readonly storage: DataStorage<unknown>;
+  /** True when this call's output will share the buffer of its first input under a dataId of its own. */
+  sharesInput(kernel: string, input: TensorInfo, attributes: object | undefined): boolean;
+
+  /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
+  describe(record: unknown): { shape: number[]; dtype: DType } | null;
+  /** Copies the data to host memory of exactly its size. The device buffer stays. */
+  copyOut(dataId: DataId, host: Uint8Array): void;
+  /** Creates a device buffer for an absent dataId from host memory. The host memory may be reused when this returns. */
+  copyIn(dataId: DataId, host: Uint8Array, shape: number[], dtype: DType, refCount: number): void;
+  /** Frees the device buffer whatever its reference count; the dataId becomes absent. Returns the reference count it had. */
+  release(dataId: DataId): number;
+  /** An absent dataId takes over the buffer of `from`, whose dataId becomes absent instead. */
+  adopt(dataId: DataId, from: DataId, shape: number[], dtype: DType, refCount: number): void;
+  /** Creates a buffer for an absent dataId that shares the memory of `of`, seen with another shape. */
+  alias(dataId: DataId, of: DataId, shape: number[], dtype: DType, refCount: number): void;
+}

@@ -1,0 +1,219 @@
+/**
+ * Host memory for data that left the device: exact slots, reused, under a hard budget, inside shared `WebAssembly.Memory`
+ * segments, so that a worker thread reads and writes them and the tensorflow backend aliases them without a copy. It places
+ * slots and nothing else: who leaves when the pool is full is the vault's business.
+ *
+ * Invariants: slots and free ranges together tile their segment; the sum of all segments never exceeds the capacity. A
+ * segment never shrinks, so views of it stay valid.
+ */
+import { VdnnError } from "../errors.ts";
+import { GIB, KIB, MIB } from "../units.ts";
+import { FreeList } from "./free-list.ts";
+
+/** A buffer in the pool. The padding up to `paddedBytes` belongs to the slot as well: O_DIRECT moves whole pages. */
+export interface HostSlot {
+  readonly segment: number;
+  /** Byte offset in the segment, a multiple of the pool's alignment. */
+  readonly offset: number;
+  /** Exact size, as asked for. */
+  readonly bytes: number;
+  /** Size rounded up to the pool's alignment; at least one unit of it. */
+  readonly paddedBytes: number;
+  /** The exact bytes, over the shared memory. */
+  readonly view: Uint8Array;
+}
+
+export interface HostPoolOptions {
+  /** Hard limit in bytes, `Infinity` for none. Memory is taken in pages of 64 KiB, so a smaller remainder stays unused. */
+  readonly capacityBytes: number;
+  /** Alignment of slots in bytes, a power of two from 64 to 65536. Default 4096, as O_DIRECT wants. */
+  readonly alignment?: number;
+  /** Size in bytes up to which a segment grows before another one is begun. Default 1 GiB. */
+  readonly segmentBytes?: number;
+}
+
+/** The part of `WebAssembly.Memory` used here; the ES libraries of TypeScript do not declare it without the DOM. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+  grow(pages: number): number;
+}
+
+interface Segment {
+  readonly memory: SharedMemory;
+  /** What the memory was declared to grow to at most. */
+  readonly maximumBytes: number;
+  bytes: number;
+  readonly free: FreeList;
+}
+
+interface Growth {
+  readonly segment: Segment;
+  readonly needBytes: number;
+  readonly roomBytes: number;
+}
+
+const { WebAssembly: wasm } = globalThis as unknown as {
+  readonly WebAssembly: {
+    readonly Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => SharedMemory;
+  };
+};
+
+const PAGE_BYTES = 64 * KIB;
+const MAX_MEMORY_BYTES = 4 * GIB;
+/** Growing step, so that a first iteration of thousands of small tensors does not grow the memory thousands of times. */
+const STEP_BYTES = 4 * MIB;
+
+export class HostPool {
+  readonly capacityBytes: number;
+  readonly alignment: number;
+  readonly #segmentBytes: number;
+  readonly #segments: Segment[] = [];
+  readonly #slots = new Set<HostSlot>();
+  #usedBytes = 0;
+  #peakBytes = 0;
+  #footprintBytes = 0;
+
+  constructor({ capacityBytes, alignment = 4096, segmentBytes = GIB }: HostPoolOptions) {
+    if (!(capacityBytes >= 0)) invalid("capacityBytes", "a number of bytes or Infinity", capacityBytes);
+    if (alignment < 64 || alignment > PAGE_BYTES || !Number.isInteger(Math.log2(alignment))) {
+      invalid("alignment", "a power of two from 64 to 65536", alignment);
+    }
+    if (!(segmentBytes >= PAGE_BYTES && segmentBytes <= MAX_MEMORY_BYTES)) {
+      invalid("segmentBytes", "64 KiB to 4 GiB", segmentBytes);
+    }
+    this.capacityBytes = capacityBytes;
+    this.alignment = alignment;
+    this.#segmentBytes = roundDown(segmentBytes, PAGE_BYTES);
+  }
+
+  /** Bytes handed out, padding included. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** The most that `usedBytes` ever was. */
+  get peakBytes(): number {
+    return this.#peakBytes;
+  }
+
+  /** Memory grown so far; never more than `capacityBytes`. */
+  get footprintBytes(): number {
+    return this.#footprintBytes;
+  }
+
+  /** The segments by index. `buffer` is a new object after each growth; older ones stay valid for what they cover. */
+  get memories(): readonly SharedMemory[] {
+    return this.#segments.map((segment) => segment.memory);
+  }
+
+  /** A slot of exactly `bytes`, or undefined when it does not fit now. Its content is whatever was there before. */
+  allocate(bytes: number): HostSlot | undefined {
+    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) invalid("bytes", "a whole number of bytes", bytes);
+    const paddedBytes = Math.max(this.alignment, roundUp(bytes, this.alignment));
+    const segment = this.#bestFit(paddedBytes) ?? (this.#grow(paddedBytes) ? this.#bestFit(paddedBytes) : undefined);
+    const offset = segment?.free.take(paddedBytes);
+    if (segment === undefined || offset === undefined) return undefined;
+    const view = new Uint8Array(segment.memory.buffer, offset, bytes);
+    const slot: HostSlot = { segment: this.#segments.indexOf(segment), offset, bytes, paddedBytes, view };
+    this.#slots.add(slot);
+    this.#usedBytes += paddedBytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
+    return slot;
+  }
+
+  /** @throws VdnnError `ERR_HOST_MEMORY` for a slot that is not (or no longer) allocated here */
+  free(slot: HostSlot): void {
+    if (!this.#slots.delete(slot)) {
+      throw new VdnnError(
+        "ERR_HOST_MEMORY",
+        `free: expected a slot of this pool, got one that is free already or foreign ` +
+          `(segment ${slot.segment}, offset ${slot.offset}); free each slot once, in the pool it came from`,
+        { segment: slot.segment, offset: slot.offset, bytes: slot.bytes },
+      );
+    }
+    this.#usedBytes -= slot.paddedBytes;
+    this.#segments[slot.segment]!.free.put(slot.offset, slot.paddedBytes);
+  }
+
+  #bestFit(bytes: number): Segment | undefined {
+    let best: Segment | undefined;
+    let bestBytes = Infinity;
+    for (const segment of this.#segments) {
+      const fitBytes = segment.free.fit(bytes) ?? Infinity;
+      if (fitBytes < bestBytes) {
+        best = segment;
+        bestBytes = fitBytes;
+      }
+    }
+    return best;
+  }
+
+  /**
+   * Makes a free range of `bytes` by growing as little as possible: the free tail of a segment counts. A segment grows past
+   * `segmentBytes` only when no new one can be begun, so that the last bytes of the capacity are not lost to a boundary.
+   */
+  #grow(bytes: number): boolean {
+    const growths = this.#segments.map((segment): Growth => {
+      const needBytes = roundUp(bytes - segment.free.tailBytes(segment.bytes), PAGE_BYTES);
+      const roomBytes = Math.min(this.#segmentBytes, segment.maximumBytes) - segment.bytes;
+      return { segment, needBytes, roomBytes };
+    });
+    growths.sort((a, b) => a.needBytes - b.needBytes);
+    for (const growth of growths) if (growth.needBytes <= growth.roomBytes && this.#extend(growth)) return true;
+    if (this.#begin(bytes)) return true;
+    for (const { segment, needBytes } of growths) {
+      if (this.#extend({ segment, needBytes, roomBytes: segment.maximumBytes - segment.bytes })) return true;
+    }
+    return false;
+  }
+
+  /** Begins a segment with room for `bytes`. Its declared maximum costs address space only; less of it if that is scarce. */
+  #begin(bytes: number): boolean {
+    const needBytes = roundUp(bytes, PAGE_BYTES);
+    if (needBytes > MAX_MEMORY_BYTES || this.#footprintBytes + needBytes > this.capacityBytes) return false;
+    for (const maximumBytes of [MAX_MEMORY_BYTES, Math.max(this.#segmentBytes, needBytes), needBytes]) {
+      try {
+        const memory = new wasm.Memory({ initial: 0, maximum: maximumBytes / PAGE_BYTES, shared: true });
+        const segment: Segment = { memory, maximumBytes, bytes: 0, free: new FreeList() };
+        if (!this.#extend({ segment, needBytes, roomBytes: Math.min(maximumBytes, this.#segmentBytes) })) continue;
+        this.#segments.push(segment);
+        return true;
+      } catch {
+        // RangeError: no address space left for this maximum
+      }
+    }
+    return false;
+  }
+
+  #extend({ segment, needBytes, roomBytes }: Growth): boolean {
+    const leftBytes = roundDown(this.capacityBytes - this.#footprintBytes, PAGE_BYTES);
+    if (needBytes > leftBytes || segment.bytes + needBytes > segment.maximumBytes) return false;
+    const bytes = Math.max(needBytes, Math.min(STEP_BYTES, leftBytes, roomBytes));
+    try {
+      segment.memory.grow(bytes / PAGE_BYTES);
+    } catch {
+      return false; // RangeError: the system has no more memory to give
+    }
+    segment.free.put(segment.bytes, bytes);
+    segment.bytes += bytes;
+    this.#footprintBytes += bytes;
+    return true;
+  }
+}
+
+/** The slot with its padding: whole aligned pages, as O_DIRECT wants. */
+export function paddedView(slot: HostSlot): Uint8Array {
+  return new Uint8Array(slot.view.buffer, slot.view.byteOffset, slot.paddedBytes);
+}
+
+function roundUp(bytes: number, unit: number): number {
+  return Math.ceil(bytes / unit) * unit;
+}
+
+function roundDown(bytes: number, unit: number): number {
+  return Math.floor(bytes / unit) * unit;
+}
+
+function invalid(option: string, expected: string, got: unknown): never {
+  throw new VdnnError("ERR_INVALID_OPTION", `${option}: expected ${expected}, got ${String(got)}`, { option, got });
+}

@@ -1,0 +1,31 @@
+/** `makePlan`: the one way from a graph, a machine and a policy to a plan. Pure. */
+import type { Graph } from "../graph/graph.ts";
+import { dryRun } from "./ledger.ts";
+import type { Plan } from "./plan.ts";
+import type { Machine, Policy } from "./policy.ts";
+import { timeline } from "./timeline.ts";
+
+export interface MadePlan {
+  readonly plan: Plan;
+  /** False when it exceeds the budget. */
+  readonly fits: boolean;
+}
+
+export function makePlan(graph: Graph, machine: Machine, policy: Policy): MadePlan {
+  const { steps, chosen, fits } = policy.decide(graph, machine);
+  const { peakDeviceBytes, peakHostBytes, offloadBytes, recomputeMs } = dryRun(graph, steps);
+  const { stepMs, stallMs } = timeline(graph, machine, steps);
+  const oracleMs = graph.kernels.reduce((sum, { ms }) => sum + ms, 0);
+  const predicted = {
+    stepMs,
+    oracleMs,
+    // Every schedule runs every kernel once.
+    lowerBoundMs: oracleMs,
+    peakDeviceBytes,
+    peakHostBytes,
+    offloadBytes,
+    recomputeMs,
+    stallMs,
+  };
+  return { plan: { schema: "vdnn-plan/1", graph: graph.name, machine: machine.name, policy: chosen, steps, predicted }, fits };
+}

@@ -1,0 +1,70 @@
+/**
+ * Gradient checkpointing (Chen et al., 2016): the layers are cut into about √n segments. Tensors that cross a cut stay; the
+ * others are dropped after the forward pass of their segment, and the segment's kernels run once more when its backward pass
+ * begins. Nothing moves.
+ */
+import type { Graph, KernelIndex, TensorIndex } from "../../graph/graph.ts";
+import { layersOf } from "../../graph/layers.ts";
+import { existsAfter, lifetimes } from "../../graph/lifetimes.ts";
+import { dryRun } from "../ledger.ts";
+import type { Policy } from "../policy.ts";
+import { type Recompute, weave } from "../steps.ts";
+
+export const checkpoint: Policy = {
+  name: "checkpoint",
+  summary: "keep every √n-th layer's output, recompute the rest; nothing moves",
+  passthrough: false,
+  mayOffload: false,
+  firstIteration: "keep",
+  decide(graph, machine) {
+    const steps = weave(graph, [], segmentRecomputes(graph));
+    return { steps, chosen: "checkpoint", fits: dryRun(graph, steps).peakDeviceBytes <= machine.deviceBytes };
+  },
+};
+
+/** For each segment: the forward kernels to run again, and the backward kernel before which they run. */
+function segmentRecomputes(graph: Graph): Recompute[] {
+  const layers = layersOf(graph);
+  const perSegment = Math.max(1, Math.ceil(Math.sqrt(layers.length)));
+  const segmentOf = new Map<KernelIndex, number>();
+  layers.forEach(({ forward }, position) => {
+    for (const k of forward) segmentOf.set(k, Math.floor(position / perSegment));
+  });
+  const lives = lifetimes(graph);
+  const producer = (t: TensorIndex): KernelIndex => lives[t]?.definedBy ?? -1;
+  const needs = new Map<number, { first: KernelIndex; kernels: Set<KernelIndex> }>();
+  for (const { role, definedBy, uses } of lives) {
+    const segment = segmentOf.get(definedBy);
+    if (segment === undefined || existsAfter(role) || crossesCut(uses, segment, segmentOf)) continue;
+    const firstBackward = uses.find((k) => graph.kernels[k]?.pass === "backward");
+    if (firstBackward === undefined) continue;
+    const need = needs.get(segment) ?? { first: firstBackward, kernels: new Set() };
+    if (!collect(definedBy, segment, need.kernels)) continue;
+    need.first = Math.min(need.first, firstBackward);
+    needs.set(segment, need);
+  }
+  return [...needs.values()].map(({ first, kernels }) => ({ before: first, kernels: [...kernels].toSorted((a, b) => a - b) }));
+
+  /** Adds a kernel and those of its segment that it builds on. False when one of them cannot run again. */
+  function collect(k: KernelIndex, segment: number, into: Set<KernelIndex>): boolean {
+    if (into.has(k)) return true;
+    const kernel = graph.kernels[k];
+    if (kernel === undefined || kernel.recomputable === false) return false;
+    const chain = new Set<KernelIndex>([k]);
+    for (const t of kernel.inputs) {
+      const p = producer(t);
+      const uses = lives[t]?.uses ?? [];
+      if (p < 0 || segmentOf.get(p) !== segment || crossesCut(uses, segment, segmentOf)) continue;
+      // A kernel that cannot run again keeps its output, which is then simply there.
+      if (graph.kernels[p]?.recomputable === false) continue;
+      if (!collect(p, segment, chain)) return false;
+    }
+    for (const each of chain) into.add(each);
+    return true;
+  }
+}
+
+/** A later segment's forward pass reads it too. */
+function crossesCut(uses: readonly KernelIndex[], segment: number, segmentOf: ReadonlyMap<KernelIndex, number>): boolean {
+  return uses.some((k) => (segmentOf.get(k) ?? segment) !== segment);
+}

@@ -1,0 +1,40 @@
+/**
+ * A policy decides for every tensor of a graph whether it stays, leaves or is recomputed. Policies are pure: no clock, no I/O,
+ * no logger. Each is a file in `policies/` behind this interface.
+ */
+import type { Graph } from "../graph/graph.ts";
+import type { PlanStep } from "./plan.ts";
+
+/** What a plan is made for. Times follow from it; the runtime puts measured bandwidths in, the simulator a preset. */
+export interface Machine {
+  readonly name: string;
+  /** Bytes that the graph's tensors may take on the device; Infinity without a budget. */
+  readonly deviceBytes: number;
+  /** Bytes on the host tier, spill tier included; Infinity without a budget. 0 forbids offloading. */
+  readonly hostBytes: number;
+  /** Device to host, GB/s (1e9 bytes per second). */
+  readonly offloadGBps: number;
+  /** Host to device, GB/s. */
+  readonly prefetchGBps: number;
+}
+
+export interface PolicyDecision {
+  readonly steps: readonly PlanStep[];
+  /** The policy's own name, with the choice it made where there was one: `vdnn-dyn: vdnn-conv`. */
+  readonly chosen: string;
+  /** False when the steps exceed the budget: the best this policy can do, to be completed by demand. */
+  readonly fits: boolean;
+}
+
+export interface Policy {
+  readonly name: string;
+  /** One line for `--help` and reports. */
+  readonly summary: string;
+  /** Stock TF.js runs, metered only: nothing is freed early, nothing moves. */
+  readonly passthrough: boolean;
+  /** May anything leave the device under this policy, also on demand? */
+  readonly mayOffload: boolean;
+  /** How the first iteration runs, before there is a plan: move what was not touched lately, or only what the budget forces out. */
+  readonly firstIteration: "offload" | "keep";
+  decide(graph: Graph, machine: Machine): PolicyDecision;
+}

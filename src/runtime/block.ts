@@ -1,0 +1,41 @@
+/**
+ * Blocks and entries: what the residency table keeps about device memory. An *entry* is one dataId of the engine; a *block* is
+ * the memory behind it. Usually they are one to one; on backends where a reshape makes a second handle on the same buffer, a
+ * block has several entries, is counted once, and moves as a whole.
+ */
+import type { Parcel } from "../memory/vault.ts";
+import type { DataId, DType } from "./engine.ts";
+
+/**
+ * Where the bytes are. `device`: in a device buffer. `away`: in the vault (host or spill tier). `dropped`: nowhere; the
+ * recorded kernel that made them can run again.
+ */
+export type Residency = "device" | "away" | "dropped";
+
+export interface Entry {
+  readonly dataId: DataId;
+  readonly shape: number[];
+  readonly dtype: DType;
+  readonly block: Block;
+  /** References that tensors hold, valid while the block is not on the device (the backend counts them while it is). */
+  awayReferences: number;
+  /** False once the last tensor on it was disposed. */
+  alive: boolean;
+}
+
+export interface Block {
+  /** Order of creation. */
+  readonly id: number;
+  readonly bytes: number;
+  readonly entries: Entry[];
+  residency: Residency;
+  parcel: Parcel | null;
+  /** Value of the session's kernel counter when a kernel last touched it. */
+  lastTouch: number;
+  /** Variables (weights, optimizer state) that hold it. */
+  variables: number;
+  /** The caller asked for it beyond its scope with `tf.keep`. */
+  kept: boolean;
+  /** Tensor index in the graph that is being followed in this iteration; -1 when it has none. */
+  index: number;
+}

@@ -1,0 +1,141 @@
+/**
+ * Follows a plan through a running iteration. The plan's graph is a prediction: each kernel that arrives is compared with the
+ * recorded one (name, tensors, sizes), and at the first difference the follower says so and is abandoned. A wrong plan may
+ * only cost time.
+ */
+import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
+import type { Plan, PlanStep } from "../plan/plan.ts";
+import type { Block, Entry } from "./block.ts";
+import { distinct } from "./oplog.ts";
+
+/** What a kernel read and wrote, in order. */
+export interface KernelTouch {
+  readonly name: string;
+  readonly reads: readonly Entry[];
+  readonly writes: readonly Entry[];
+}
+
+/** A plan made ready to run: the steps that follow each kernel. */
+export interface CompiledPlan {
+  readonly graph: Graph;
+  readonly plan: Plan;
+  /** Steps before the first kernel. */
+  readonly first: readonly PlanStep[];
+  /** Steps between kernel k and the next. */
+  readonly after: readonly (readonly PlanStep[])[];
+  /** Device bytes that kernel k needs beyond what is there. */
+  readonly needBytes: readonly number[];
+  /** Kernels that use a tensor, ascending. */
+  readonly uses: readonly (readonly KernelIndex[])[];
+  /** Tensors in the order in which the plan calls them back. */
+  readonly prefetches: readonly TensorIndex[];
+}
+
+export function compile(graph: Graph, plan: Plan): CompiledPlan {
+  const first: PlanStep[] = [];
+  const after: PlanStep[][] = graph.kernels.map(() => []);
+  let list = first;
+  for (const step of plan.steps) {
+    if (step.kind === "compute") list = after[step.kernel] ?? [];
+    else list.push(step);
+  }
+  const uses: KernelIndex[][] = graph.tensors.map(() => []);
+  graph.kernels.forEach(({ inputs, outputs }, k) => {
+    for (const t of distinct([...inputs, ...outputs])) uses[t]?.push(k);
+  });
+  const needBytes = graph.kernels.map(({ outputs, workspaceBytes = 0 }, k) =>
+    outputs.reduce((sum, t) => sum + (uses[t]?.[0] === k ? (graph.tensors[t]?.bytes ?? 0) : 0), workspaceBytes),
+  );
+  const prefetches = plan.steps.flatMap((step) => (step.kind === "prefetch" ? [step.tensor] : []));
+  return { graph, plan, first, after, needBytes, uses, prefetches };
+}
+
+export class Follower {
+  readonly compiled: CompiledPlan;
+  readonly #blocks: (Block | undefined)[] = [];
+  #kernel: KernelIndex = 0;
+
+  constructor(compiled: CompiledPlan) {
+    this.compiled = compiled;
+  }
+
+  /** The kernel that is due. */
+  get kernel(): KernelIndex {
+    return this.#kernel;
+  }
+
+  get isComplete(): boolean {
+    return this.#kernel === this.compiled.graph.kernels.length;
+  }
+
+  block(tensor: TensorIndex): Block | undefined {
+    return this.#blocks[tensor];
+  }
+
+  /** Position of the next use of a tensor at or after the kernel that is due; larger is later. */
+  nextUse(tensor: TensorIndex): number {
+    const uses = this.compiled.uses[tensor] ?? [];
+    const next = uses.find((k) => k >= this.#kernel);
+    // Unused for the rest of this iteration: its first use in the next one.
+    return next ?? this.compiled.graph.kernels.length + (uses[0] ?? 0);
+  }
+
+  /** Device bytes that the due kernel needs, if it has this name. */
+  needOf(name: string): number | undefined {
+    const expected = this.compiled.graph.kernels[this.#kernel];
+    return expected?.name === name ? this.compiled.needBytes[this.#kernel] : undefined;
+  }
+
+  /** True when the kernel that has run is the one that is due. Binds tensors that it sees for the first time. */
+  matches({ name, reads, writes }: KernelTouch): boolean {
+    const expected = this.compiled.graph.kernels[this.#kernel];
+    if (expected === undefined || expected.name !== name) return false;
+    let position = 0;
+    for (let i = 0; i < reads.length; i++) {
+      const { block } = reads[i] as Entry;
+      if (isAmong(reads, i, block)) continue;
+      const tensor = expected.inputs[position++];
+      if (tensor === undefined || !this.#bind(block, tensor)) return false;
+    }
+    if (position !== expected.inputs.length) return false;
+    position = 0;
+    for (let i = 0; i < writes.length; i++) {
+      const { block } = writes[i] as Entry;
+      if (isAmong(writes, i, block) || isAmong(reads, reads.length, block)) continue;
+      const tensor = expected.outputs[position++];
+      if (tensor === undefined || this.compiled.graph.tensors[tensor]?.bytes !== block.bytes) return false;
+      this.rebind(tensor, block);
+    }
+    return position === expected.outputs.length;
+  }
+
+  advance(): void {
+    this.#kernel++;
+  }
+
+  /** A rebuilt tensor lives in another block from now on. */
+  rebind(tensor: TensorIndex, block: Block): void {
+    this.#blocks[tensor] = block;
+    block.index = tensor;
+  }
+
+  /** Forgets the indices that blocks carry. */
+  unbind(): void {
+    for (const block of this.#blocks) if (block !== undefined) block.index = -1;
+  }
+
+  #bind(block: Block, tensor: TensorIndex): boolean {
+    if (block.index === tensor) return true;
+    if (block.index !== -1 || this.#blocks[tensor] !== undefined) return false;
+    if (this.compiled.graph.tensors[tensor]?.bytes !== block.bytes) return false;
+    this.#blocks[tensor] = block;
+    block.index = tensor;
+    return true;
+  }
+}
+
+/** One of the first `count` entries is on this block. */
+function isAmong(entries: readonly Entry[], count: number, block: Block): boolean {
+  for (let i = 0; i < count; i++) if ((entries[i] as Entry).block === block) return true;
+  return false;
+}

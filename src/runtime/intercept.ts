@@ -1,0 +1,453 @@
+/**
+ * The overrides on the TensorFlow.js engine. All training (`fit`, `fitDataset`, `trainOnBatch`, `optimizer.minimize`,
+ * `variableGrads`, `tf.grads`) goes through `engine.gradients`, every kernel through `engine.runKernel`, every node of the tape
+ * through `engine.addTapeNode`: overriding those on the engine instance leaves the user's code unchanged. Uninstalling deletes
+ * the own properties, and the engine is what it was.
+ */
+import { VdnnError } from "../errors.ts";
+import { backwardPass, disposeSaved, driveBlocking, relevantNodes } from "./backward.ts";
+import type { Block, Entry } from "./block.ts";
+import {
+  type DataId,
+  type Engine,
+  type EngineMethods,
+  type EngineTensor,
+  type EngineVariable,
+  isVariable,
+  type KernelResult,
+  type NamedTensors,
+  type TapeNode,
+  tensorBytes,
+} from "./engine.ts";
+import { estimateBytes } from "./estimate.ts";
+import type { Iteration } from "./iteration.ts";
+import type { LayerTracker } from "./layers.ts";
+import type { Meter } from "./meter.ts";
+import { CONSTANT } from "./oplog.ts";
+import { tensorsOf } from "./replay.ts";
+import type { Residency } from "./residency.ts";
+
+export interface InterceptContext {
+  readonly engine: Engine;
+  readonly residency: Residency;
+  readonly iteration: Iteration;
+  readonly layers: LayerTracker;
+  readonly meter: Meter;
+  /** Meter only: gradients run as in stock TF.js. */
+  readonly passthrough: boolean;
+  /** relu's gradient may read relu's output instead of its input: proven equal to the bit on this backend. */
+  readonly reluFromOutput: boolean;
+  /** Kernel that equals Step on a relu's output on this backend, where it is cheaper. */
+  readonly stepOfRelu: string | null;
+  /** Called after every kernel of an iteration. */
+  readonly afterKernel: () => void;
+  /** Called when an iteration has ended; it is closed afterwards. */
+  readonly finished: () => void;
+}
+
+type Originals = { readonly [M in keyof EngineMethods]: EngineMethods[M] };
+
+const METHODS: readonly (keyof EngineMethods)[] = [
+  "runKernel",
+  "gradients",
+  "addTapeNode",
+  "moveData",
+  "makeTensor",
+  "incRef",
+  "disposeTensor",
+  "keep",
+];
+
+/** What an aborted iteration must put back: the value that a variable had before it. */
+interface Rollback {
+  readonly variable: EngineVariable;
+  readonly value: EngineTensor;
+}
+
+export class Interceptor {
+  readonly #context: InterceptContext;
+  readonly #engine: Engine;
+  readonly #original: Originals;
+  readonly #rollbacks = new Map<string, Rollback>();
+  readonly #nodeLayers = new Map<number, string>();
+  readonly #reluOutputs = new WeakSet<EngineTensor>();
+  /** Weights of the running iteration. */
+  #weights: ReadonlySet<DataId> = new Set();
+  /** Nested kernel calls: kernels that are built from other kernels. */
+  #depth = 0;
+  #opLayer = "";
+  #replaced: Block | null = null;
+
+  constructor(context: InterceptContext) {
+    this.#context = context;
+    this.#engine = context.engine;
+    const bound = METHODS.map((name) => [name, (context.engine[name] as (...args: never[]) => unknown).bind(context.engine)]);
+    this.#original = Object.fromEntries(bound) as Originals;
+  }
+
+  get layer(): string {
+    return this.#context.layers.current ?? this.#opLayer;
+  }
+
+  isWeight(block: Block): boolean {
+    return block.variables > 0 && block.entries.some((entry) => entry.alive && this.#weights.has(entry.dataId));
+  }
+
+  install(): void {
+    const overrides: EngineMethods = {
+      runKernel: (name, inputs, attributes) => this.#runKernel(name, inputs, attributes),
+      gradients: (f, xs, dy, allowNone) => this.#gradients(f, xs, dy, allowNone),
+      addTapeNode: (...args) => this.#addTapeNode(...args),
+      moveData: (backend, dataId) => this.#moveData(backend, dataId),
+      makeTensor: (...args) => this.#makeTensor(...args),
+      incRef: (tensor, backend) => this.#incRef(tensor, backend),
+      disposeTensor: (tensor) => this.#disposeTensor(tensor),
+      keep: (tensor) => this.#keep(tensor),
+    };
+    Object.assign(this.#engine, overrides);
+  }
+
+  uninstall(): void {
+    for (const name of METHODS) Reflect.deleteProperty(this.#engine, name);
+  }
+
+  /** A kernel as TF.js runs it, for replays. */
+  runOriginal(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
+    this.#depth++;
+    try {
+      return this.#call(name, inputs, attributes);
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** Runs an optimizer's update as the last part of the open iteration. */
+  update(apply: () => void): void {
+    const { iteration, meter, passthrough, residency } = this.#context;
+    if (!iteration.isOpen || iteration.pass !== null) return apply();
+    const start = meter.now();
+    if (!passthrough) iteration.pass = "update";
+    meter.pass = "update";
+    try {
+      apply();
+      iteration.log.markSurvivors();
+    } finally {
+      iteration.pass = null;
+      meter.pass = undefined;
+    }
+    iteration.busyMs += meter.now() - start;
+    residency.clock++;
+    this.close();
+  }
+
+  /** Ends the open iteration, if there is one. */
+  close(): void {
+    if (this.#context.iteration.isOpen) this.#context.finished();
+    this.#weights = new Set();
+  }
+
+  #runKernel(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
+    // An Identity shares its input's buffer by reference count: no byte is read or written.
+    if (this.#depth > 0 || name === "Identity") return this.#call(name, inputs, attributes);
+    const { iteration, meter, residency, stepOfRelu } = this.#context;
+    if (stepOfRelu !== null && name === "Step" && this.#reluOutputs.has(inputs["x"] as EngineTensor)) {
+      return this.#runKernel(stepOfRelu, inputs, {});
+    }
+    residency.clock++;
+    const reads = this.#present(inputs);
+    const { pass } = iteration;
+    if (pass !== null) this.#opLayer = `${name}_${iteration.log.ops.length}`;
+    const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name);
+    if (residency.budgetBytes !== Number.POSITIVE_INFINITY) {
+      const needBytes = plannedBytes ?? estimateBytes(name, inputs, attributes);
+      if (residency.usedBytes + needBytes > residency.budgetBytes) residency.makeRoom(needBytes);
+    }
+    const before = residency.usedBytes;
+    meter.openWindow(before);
+    const timed = meter.tracing || plannedBytes === undefined;
+    const start = timed ? meter.now() : 0;
+    let result: KernelResult;
+    this.#depth++;
+    try {
+      result = this.#call(name, inputs, attributes);
+    } finally {
+      this.#depth--;
+    }
+    if (pass === null) return result;
+    if (meter.tracing) {
+      meter.layer = this.layer;
+      meter.kernel(name, start, residency.usedBytes);
+    }
+    this.#ran(name, inputs, attributes, reads, result, timed ? meter.now() - start : 0, meter.windowPeakBytes - before);
+    return result;
+  }
+
+  #ran(
+    name: string,
+    inputs: NamedTensors,
+    attributes: object | undefined,
+    reads: readonly Entry[],
+    result: KernelResult,
+    ms: number,
+    needBytes: number,
+  ): void {
+    const { iteration, residency } = this.#context;
+    const writes: Entry[] = [];
+    for (const { dataId } of Array.isArray(result) ? result : [result]) {
+      const entry = residency.entry(dataId);
+      if (entry !== undefined) writes.push(entry);
+    }
+    // A reshape that returns its input's own dataId computes nothing and leaves no trace in the record.
+    if (writes.every((entry) => reads.includes(entry))) return;
+    iteration.ran({ name, inputs, attributes, reads, writes, layer: this.layer, ms, needBytes });
+    this.#context.afterKernel();
+  }
+
+  #call(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
+    const { residency } = this.#context;
+    if (SHARING.has(name)) {
+      const [first] = tensorsOf(inputs);
+      if (first !== undefined && residency.adapter.sharesInput(name, first, attributes)) {
+        const block = residency.entry(first.dataId)?.block;
+        return residency.sharing(block, () => this.#original.runKernel(name, inputs, attributes));
+      }
+    }
+    return this.#original.runKernel(name, inputs, attributes);
+  }
+
+  /** Brings a kernel's inputs to the device and marks them as in use. */
+  #present(inputs: NamedTensors): Entry[] {
+    const { residency } = this.#context;
+    const entries: Entry[] = [];
+    for (const { dataId } of tensorsOf(inputs)) {
+      const entry = residency.entry(dataId) ?? residency.adopt(dataId);
+      if (entry === undefined) continue;
+      entry.block.lastTouch = residency.clock;
+      entries.push(entry);
+    }
+    for (const { block } of entries) if (block.residency !== "device") residency.ensure(block, false);
+    return entries;
+  }
+
+  #gradients(
+    f: () => EngineTensor,
+    xs: EngineTensor[],
+    dy: EngineTensor | null | undefined,
+    allowNone = false,
+  ): { value: EngineTensor; grads: (EngineTensor | null)[] } {
+    const { iteration, meter, residency, passthrough } = this.#context;
+    const { state } = this.#engine;
+    if (state.gradientDepth > 0 || iteration.pass !== null) return this.#original.gradients(f, xs, dy, allowNone);
+    this.close();
+    this.#weights = new Set(xs.map((x) => x.dataId));
+    const start = meter.now();
+    iteration.begin();
+    if (!passthrough) iteration.pass = "forward";
+    meter.pass = "forward";
+    try {
+      const result = passthrough
+        ? this.#original.gradients(f, xs, dy, allowNone)
+        : this.#forwardAndBackward(f, xs, dy ?? null, allowNone);
+      iteration.log.markSurvivors();
+      residency.rescueDropped();
+      for (const { value } of this.#rollbacks.values()) value.dispose();
+      return result;
+    } catch (error) {
+      this.#abort();
+      throw error;
+    } finally {
+      this.#rollbacks.clear();
+      this.#nodeLayers.clear();
+      iteration.pass = null;
+      meter.pass = undefined;
+      meter.layer = undefined;
+      iteration.busyMs += meter.now() - start;
+      residency.clock++;
+    }
+  }
+
+  #forwardAndBackward(
+    f: () => EngineTensor,
+    xs: EngineTensor[],
+    dy: EngineTensor | null,
+    allowNone: boolean,
+  ): { value: EngineTensor; grads: (EngineTensor | null)[] } {
+    const engine = this.#engine;
+    const { iteration, layers, meter } = this.#context;
+    if (xs.length === 0) throw new Error("gradients() received an empty list of xs.");
+    if (dy !== null && dy.dtype !== "float32") throw new Error(`dy must have 'float32' dtype, but has '${dy.dtype}'`);
+    let y: EngineTensor;
+    engine.startTape();
+    const tape = engine.state.activeTape ?? [];
+    try {
+      y = engine.tidy("forward", f);
+    } catch (error) {
+      tape.forEach(disposeSaved);
+      throw error;
+    } finally {
+      engine.endTape();
+      engine.state.activeTape = null;
+    }
+    try {
+      if (!isTensorValue(y)) throw new Error("The result y returned by f() must be a tensor.");
+      const nodes = relevantNodes(tape, xs, y);
+      if (!allowNone && nodes.length === 0) {
+        throw new Error(
+          "Cannot compute gradient of y=f(x) with respect to x. Make sure that the f you passed encloses all operations " +
+            "that lead from x to y.",
+        );
+      }
+      iteration.pass = "backward";
+      meter.pass = "backward";
+      const used = new Set(nodes.map((node) => node.id));
+      for (const node of tape) if (!used.has(node.id)) disposeSaved(node);
+      return engine.tidy("backward", () => {
+        const upstream = dy ?? ones(engine, y.shape);
+        const pass = backwardPass(engine, nodes, xs, y, upstream);
+        const grads = this.#drive(pass, layers);
+        return { value: y, grads };
+      });
+    } finally {
+      tape.forEach(disposeSaved);
+    }
+  }
+
+  #drive(pass: ReturnType<typeof backwardPass>, layers: LayerTracker): (EngineTensor | null)[] {
+    let current = "";
+    return layers.following(
+      () => current,
+      () =>
+        driveBlocking(pass, ({ node }) => {
+          current = this.#nodeLayers.get(node.id) ?? node.kernelName;
+        }),
+    );
+  }
+
+  /** The step failed: everything is as before it. */
+  #abort(): void {
+    const { iteration } = this.#context;
+    for (const { variable, value } of this.#rollbacks.values()) {
+      if (!variable.isDisposed) variable.assign(value);
+      value.dispose();
+    }
+    iteration.finish();
+    iteration.log.clear();
+    this.#weights = new Set();
+  }
+
+  #addTapeNode(...args: Parameters<EngineMethods["addTapeNode"]>): void {
+    const [kernelName, , outputs, , saved] = args;
+    const { reluFromOutput, iteration } = this.#context;
+    const { state } = this.#engine;
+    const top = iteration.pass === "forward" && state.gradientDepth === 1;
+    if (top && kernelName === "Relu" && reluFromOutput && saved.length === 1) this.#saveOutput(outputs[0], saved);
+    this.#original.addTapeNode(...args);
+    if (top) {
+      const node = state.activeTape?.at(-1) as TapeNode;
+      this.#nodeLayers.set(node.id, this.layer);
+    }
+  }
+
+  /**
+   * relu(x) > 0 exactly where x > 0, so the mask that relu's gradient builds from its input can be built from its output, which
+   * the next layer keeps anyway. (`proveRelu` has checked this backend, NaN and signed zeros included.)
+   */
+  #saveOutput(output: EngineTensor | undefined, saved: EngineTensor[]): void {
+    if (output === undefined) return;
+    const { dataId, shape, dtype } = output;
+    this.#context.residency.adapter.backend.incRef(dataId);
+    const clone = this.#engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+    clone.kept = true;
+    saved[0]?.dispose();
+    saved[0] = clone;
+    this.#reluOutputs.add(clone);
+  }
+
+  #moveData(backend: Parameters<EngineMethods["moveData"]>[0], dataId: DataId): void {
+    const { residency } = this.#context;
+    const entry = residency.entry(dataId);
+    if (entry === undefined || backend !== residency.adapter.backend || entry.block.residency === "device") {
+      this.#original.moveData(backend, dataId);
+      return;
+    }
+    entry.block.lastTouch = residency.clock;
+    residency.ensure(entry.block, false);
+  }
+
+  #makeTensor(...args: Parameters<EngineMethods["makeTensor"]>): EngineTensor {
+    if (this.#depth > 0) return this.#original.makeTensor(...args);
+    const { iteration, residency } = this.#context;
+    const [, shape, dtype = "float32"] = args;
+    residency.clock++;
+    const bytes = tensorBytes(shape, dtype);
+    if (residency.usedBytes + bytes > residency.budgetBytes) residency.makeRoom(bytes);
+    if (iteration.pass === null) return this.#original.makeTensor(...args);
+    this.#opLayer = `${CONSTANT}_${iteration.log.ops.length}`;
+    const tensor = this.#original.makeTensor(...args);
+    this.#ran(CONSTANT, {}, undefined, [], tensor, 0, bytes);
+    return tensor;
+  }
+
+  /** A variable takes a buffer: at its creation, and at every assign. */
+  #incRef(...args: Parameters<EngineMethods["incRef"]>): void {
+    const { iteration, residency } = this.#context;
+    const [tensor] = args;
+    const entry = residency.entry(tensor.dataId) ?? residency.adopt(tensor.dataId);
+    if (entry !== undefined) {
+      entry.block.variables++;
+      if (entry.block.residency === "dropped") residency.ensure(entry.block, false);
+      if (this.#replaced !== null && iteration.pass !== null) iteration.log.replace(this.#replaced, entry.block);
+    }
+    this.#replaced = null;
+    this.#original.incRef(...args);
+  }
+
+  #disposeTensor(tensor: EngineTensor): void {
+    if (isVariable(tensor)) this.#variableLetsGo(tensor);
+    this.#original.disposeTensor(tensor);
+  }
+
+  /** A variable gives up its buffer: it is assigned or disposed. */
+  #variableLetsGo(variable: EngineVariable): void {
+    const { iteration, residency } = this.#context;
+    const { dataId, shape, dtype } = variable;
+    const block = residency.entry(dataId)?.block;
+    if (block === undefined) return;
+    block.variables = Math.max(0, block.variables - 1);
+    this.#replaced = block;
+    // Statistics that a forward pass assigns (batch norm) are put back if the step fails.
+    const inGradients = iteration.pass === "forward" || iteration.pass === "backward";
+    if (!inGradients || this.#rollbacks.has(variable.name) || variable.isDisposed) return;
+    residency.adapter.backend.incRef(dataId);
+    const value = this.#engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+    value.kept = true;
+    this.#rollbacks.set(variable.name, { variable, value });
+  }
+
+  #keep<T extends EngineTensor>(tensor: T): T {
+    const { iteration, residency } = this.#context;
+    // Inside a kernel this is TF.js saving for the gradient, and the plan knows what is read of that.
+    if (iteration.pass !== null && this.#engine.state.kernelDepth === 0) {
+      const block = residency.entry(tensor.dataId)?.block;
+      if (block !== undefined) {
+        block.kept = true;
+        if (block.residency === "dropped") residency.ensure(block, false);
+      }
+    }
+    return this.#original.keep(tensor);
+  }
+}
+
+/** Kernels that may share a buffer on some backend; looked at before asking the adapter. */
+const SHARING: ReadonlySet<string> = new Set(["Reshape", "ExpandDims", "Cast"]);
+
+function ones(engine: Engine, shape: number[]): EngineTensor {
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  return engine.makeTensor(new Float32Array(size).fill(1), shape, "float32");
+}
+
+function isTensorValue(value: unknown): value is EngineTensor {
+  if (typeof value === "object" && value !== null && "dataId" in value) return true;
+  if (value instanceof Promise) throw new VdnnError("ERR_INVALID_OPTION", "the function to differentiate returned a promise");
+  return false;
+}

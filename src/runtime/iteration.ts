@@ -1,0 +1,186 @@
+/**
+ * One training iteration as it runs: forward, backward, and the update if one follows. It keeps the record, follows the plan
+ * while the record agrees with it, and carries out the plan's steps after each kernel.
+ */
+import { VdnnError } from "../errors.ts";
+import type { Pass } from "../graph/graph.ts";
+import type { PlanStep } from "../plan/plan.ts";
+import type { IterationResult } from "../report/result.ts";
+import type { Block, Entry } from "./block.ts";
+import type { NamedTensors } from "./engine.ts";
+import type { CompiledPlan, Follower } from "./follower.ts";
+import type { Meter } from "./meter.ts";
+import { type Op, OpLog } from "./oplog.ts";
+import type { Planner } from "./planner.ts";
+import { Replay, type ReplayContext } from "./replay.ts";
+import type { Residency } from "./residency.ts";
+
+/** How many tensors are read from the spill file into host memory ahead of their prefetch. */
+const READ_AHEAD = 8;
+
+export interface KernelRun {
+  readonly name: string;
+  readonly inputs: NamedTensors;
+  readonly attributes: object | undefined;
+  readonly reads: readonly Entry[];
+  readonly writes: readonly Entry[];
+  readonly layer: string;
+  readonly ms: number;
+  readonly needBytes: number;
+}
+
+export class Iteration {
+  readonly log = new OpLog();
+  readonly #replay: Replay;
+  readonly #residency: Residency;
+  readonly #planner: Planner;
+  readonly #meter: Meter;
+  #follower: Follower | null = null;
+  #deviated = false;
+  #aheadCursor = 0;
+  #prefetched = 0;
+  /** Null outside an iteration. */
+  pass: Pass | null = null;
+  /** Time spent inside the training calls, ms. */
+  busyMs = 0;
+  isOpen = false;
+
+  constructor(residency: Residency, planner: Planner, meter: Meter, context: Omit<ReplayContext, "log" | "residency" | "meter">) {
+    this.#residency = residency;
+    this.#planner = planner;
+    this.#meter = meter;
+    this.#replay = new Replay({ ...context, log: this.log, residency, meter });
+  }
+
+  get follower(): Follower | null {
+    return this.#follower;
+  }
+
+  get replay(): Replay {
+    return this.#replay;
+  }
+
+  begin(): void {
+    this.isOpen = true;
+    this.busyMs = 0;
+    this.#deviated = false;
+    this.#aheadCursor = 0;
+    this.#prefetched = 0;
+    this.#follower = this.#planner.expected();
+    this.#meter.begin(this.#residency.usedBytes);
+    if (this.#follower !== null) this.#carryOut(this.#follower, this.#follower.compiled.first);
+  }
+
+  /** Device bytes that the plan foresees for the kernel about to run; undefined when it foresees another kernel or none. */
+  plannedNeed(name: string): number | undefined {
+    return this.#follower?.needOf(name);
+  }
+
+  /** A kernel has run: it is recorded, and what the plan puts after it is carried out. */
+  ran(run: KernelRun): void {
+    const follower = this.#agree(run);
+    const kernel = follower?.kernel ?? -1;
+    const known = follower?.compiled.graph.kernels[kernel];
+    this.log.add({
+      ...run,
+      pass: this.pass ?? "forward",
+      // While a plan is followed kernels are not timed; the record that made the plan has their times.
+      ms: known?.ms ?? run.ms,
+      needBytes: known === undefined ? run.needBytes : (follower?.compiled.needBytes[kernel] ?? 0),
+    });
+    if (follower === null) return;
+    follower.advance();
+    this.#carryOut(follower, follower.compiled.after[kernel] ?? []);
+    if (this.pass !== "forward") this.#readAhead(follower);
+  }
+
+  /** The follower whose plan foresees this kernel: the current one, another one, or none from here on. */
+  #agree(run: KernelRun): Follower | null {
+    const follower = this.#follower;
+    if (follower === null || follower.matches(run)) return follower;
+    follower.unbind();
+    this.#follower = this.#planner.alternative(this.log.ops, run, follower.compiled);
+    if (this.#follower === null) this.#deviated = true;
+    return this.#follower;
+  }
+
+  /** Ends the iteration. Recipes of dropped data expire here. */
+  finish(): { readonly mode: IterationResult["mode"]; readonly followed: CompiledPlan | null } {
+    const follower = this.#follower;
+    // An iteration without its update (gradients alone) is a prefix of the plan, and that is enough.
+    const mode = follower !== null ? "planned" : this.#deviated ? "deviated" : "recorded";
+    const followed = follower?.compiled ?? null;
+    follower?.unbind();
+    this.#follower = null;
+    this.#replay.clear();
+    this.isOpen = false;
+    this.pass = null;
+    return { mode, followed };
+  }
+
+  #carryOut(follower: Follower, steps: readonly PlanStep[]): void {
+    for (const step of steps) {
+      switch (step.kind) {
+        case "offload":
+          this.#offload(follower, step.tensor);
+          break;
+        case "prefetch":
+          this.#prefetched++;
+          this.#withBlock(follower, step.tensor, (block) => this.#residency.ensure(block, true));
+          break;
+        case "free":
+          this.#withBlock(follower, step.tensor, (block) => {
+            if (!this.#replay.release(block) && !block.kept && block.variables === 0) this.#residency.drop(block);
+          });
+          break;
+        case "recompute":
+          this.#recompute(follower, step.kernel);
+          break;
+        case "compute":
+          break;
+        default:
+          step satisfies never;
+      }
+    }
+  }
+
+  #offload(follower: Follower, tensor: number): void {
+    this.#withBlock(follower, tensor, (block) => {
+      try {
+        this.#residency.offload(block, follower.nextUse(tensor));
+      } catch (error) {
+        // The host is full: the tensor stays, and the device budget has the last word.
+        if (!(error instanceof VdnnError && error.code === "ERR_HOST_MEMORY")) throw error;
+      }
+    });
+  }
+
+  #recompute(follower: Follower, kernel: number): void {
+    const op: Op | undefined = this.log.ops[kernel];
+    if (op === undefined) return;
+    this.#residency.clock++;
+    this.#replay.run(op);
+    for (const entry of op.writes) {
+      const block = this.#replay.blockOf(entry);
+      if (entry.block.index >= 0) follower.rebind(entry.block.index, block);
+    }
+  }
+
+  #withBlock(follower: Follower, tensor: number, act: (block: Block) => void): void {
+    const block = follower.block(tensor);
+    // Disposed by the program already, or state that the plan expects but this iteration has not touched yet.
+    if (block !== undefined && (block.entries.some((entry) => entry.alive) || block.residency === "device")) act(block);
+  }
+
+  /** Keeps the spill file's reads running ahead of the prefetches. */
+  #readAhead(follower: Follower): void {
+    const { prefetches } = follower.compiled;
+    const end = Math.min(prefetches.length, this.#prefetched + READ_AHEAD);
+    this.#aheadCursor = Math.max(this.#aheadCursor, this.#prefetched);
+    while (this.#aheadCursor < end) {
+      const block = follower.block(prefetches[this.#aheadCursor] ?? -1);
+      if (block !== undefined && !this.#residency.readAhead(block)) return;
+      this.#aheadCursor++;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Measures a session: the clock, the running totals of the current iteration, peaks, and, when asked for, every event for a
+ * trace. It decides nothing.
+ */
+import type { IterationResult, Lane, LaneEvent, TraceEvent } from "../report/result.ts";
+import type { Vault, VaultStats } from "../memory/vault.ts";
+import type { Block } from "./block.ts";
+
+interface Totals {
+  offloadBytes: number;
+  prefetchBytes: number;
+  copyMs: number;
+  stallMs: number;
+  recomputeMs: number;
+}
+
+const ZERO: Totals = { offloadBytes: 0, prefetchBytes: 0, copyMs: 0, stallMs: 0, recomputeMs: 0 };
+
+export class Meter {
+  readonly now: () => number;
+  readonly #tracing: boolean;
+  readonly #originMs: number;
+  /** Over the whole session, for the bandwidths that plans are made with. */
+  readonly #copied = { offload: { bytes: 0, ms: 0 }, prefetch: { bytes: 0, ms: 0 } };
+  #totals: Totals = { ...ZERO };
+  #peakDeviceBytes = 0;
+  #sessionPeakBytes = 0;
+  #windowPeakBytes = 0;
+  #vaultAtStart: VaultStats | null = null;
+  demandFetches = 0;
+  iteration = 0;
+  layer: string | undefined;
+  pass: LaneEvent["pass"];
+  readonly events: TraceEvent[] = [];
+  vault: Vault | null = null;
+
+  constructor(now: () => number, tracing: boolean) {
+    this.now = now;
+    this.#tracing = tracing;
+    this.#originMs = now();
+  }
+
+  get tracing(): boolean {
+    return this.#tracing;
+  }
+
+  get sessionPeakBytes(): number {
+    return this.#sessionPeakBytes;
+  }
+
+  get peakDeviceBytes(): number {
+    return this.#peakDeviceBytes;
+  }
+
+  /** Ledger grew to `usedBytes`. */
+  grown(usedBytes: number): void {
+    if (usedBytes > this.#peakDeviceBytes) this.#peakDeviceBytes = usedBytes;
+    if (usedBytes > this.#sessionPeakBytes) this.#sessionPeakBytes = usedBytes;
+    if (usedBytes > this.#windowPeakBytes) this.#windowPeakBytes = usedBytes;
+  }
+
+  /** Opens a window over one kernel, to learn what it needs beyond what was there. */
+  openWindow(usedBytes: number): void {
+    this.#windowPeakBytes = usedBytes;
+  }
+
+  /** Highest ledger value since `openWindow`. */
+  get windowPeakBytes(): number {
+    return this.#windowPeakBytes;
+  }
+
+  /** A sample of the memory counters, for the trace. */
+  counters(usedBytes: number): void {
+    if (!this.#tracing) return;
+    this.events.push({
+      kind: "counter",
+      timeMs: this.now() - this.#originMs,
+      deviceBytes: usedBytes,
+      hostBytes: this.vault?.stats.hostBytes ?? 0,
+      spillBytes: this.vault?.stats.spillBytes ?? 0,
+    });
+  }
+
+  /** A copy between device and host, on the compute thread; `stallMs` of it was waiting for a stream. */
+  moved(lane: "offload" | "prefetch", block: Block, startMs: number, stallMs: number): void {
+    const durationMs = this.now() - startMs;
+    if (lane === "offload") this.#totals.offloadBytes += block.bytes;
+    else this.#totals.prefetchBytes += block.bytes;
+    const copied = this.#copied[lane];
+    copied.bytes += block.bytes;
+    copied.ms += durationMs - stallMs;
+    this.#totals.copyMs += durationMs - stallMs;
+    this.#totals.stallMs += stallMs;
+    this.span(lane, `block ${block.id}`, startMs, durationMs, block.bytes);
+    if (stallMs > 0) this.span("stall", "wait for stream", startMs, stallMs);
+  }
+
+  /** A kernel ran. Called while tracing. */
+  kernel(name: string, startMs: number, usedBytes: number): void {
+    this.span("compute", name, startMs, this.now() - startMs);
+    this.counters(usedBytes);
+  }
+
+  recomputed(durationMs: number): void {
+    this.#totals.recomputeMs += durationMs;
+  }
+
+  span(lane: Lane, name: string, startMs: number, durationMs: number, bytes?: number): void {
+    if (!this.#tracing) return;
+    this.events.push({
+      kind: "span",
+      lane,
+      name,
+      startMs: startMs - this.#originMs,
+      durationMs,
+      iteration: this.iteration,
+      ...(this.layer === undefined ? {} : { layer: this.layer }),
+      ...(this.pass === undefined ? {} : { pass: this.pass }),
+      ...(bytes === undefined ? {} : { bytes }),
+    });
+  }
+
+  /** Measured bandwidth of one direction, GB/s; undefined before anything moved. */
+  gigabytesPerSecond(lane: "offload" | "prefetch"): number | undefined {
+    const { bytes, ms } = this.#copied[lane];
+    return ms > 0 ? bytes / ms / 1e6 : undefined;
+  }
+
+  /** Starts an iteration with the ledger at `usedBytes`. */
+  begin(usedBytes: number): void {
+    this.#totals = { ...ZERO };
+    this.#peakDeviceBytes = usedBytes;
+    this.demandFetches = 0;
+    this.#vaultAtStart = this.vault?.stats ?? null;
+    this.counters(usedBytes);
+  }
+
+  /** Ends it. @param stepMs time inside TF.js training calls, without the user's own work between them */
+  end(mode: IterationResult["mode"], stepMs: number, kernels: number): IterationResult {
+    const before = this.#vaultAtStart;
+    const vault = this.vault?.stats;
+    return {
+      index: this.iteration++,
+      mode,
+      stepMs,
+      peakDeviceBytes: this.#peakDeviceBytes,
+      peakHostBytes: vault?.peakHostBytes ?? 0,
+      ...this.#totals,
+      kernels,
+      demandFetches: this.demandFetches,
+      spillWriteBytes: (vault?.spillWriteBytes ?? 0) - (before?.spillWriteBytes ?? 0),
+      spillReadBytes: (vault?.spillReadBytes ?? 0) - (before?.spillReadBytes ?? 0),
+    };
+  }
+}

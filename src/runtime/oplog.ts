@@ -1,0 +1,191 @@
+/**
+ * The record of one iteration as it runs: every kernel with the entries it read and wrote. It serves twice: to replay a kernel
+ * whose output was dropped, and to become a `Graph` that plans are made for.
+ */
+import type { Graph, GraphKernel, GraphTensor, Pass, Role } from "../graph/graph.ts";
+import type { Block, Entry } from "./block.ts";
+import type { NamedTensors } from "./engine.ts";
+
+/** One kernel of the running iteration. A constant made from JavaScript values is one without inputs. */
+export interface Op {
+  readonly name: string;
+  /** As the kernel was called; tensors in it may be disposed by now, their shapes stay readable. */
+  readonly inputs: NamedTensors;
+  readonly attributes: object | undefined;
+  readonly reads: readonly Entry[];
+  readonly writes: readonly Entry[];
+  readonly pass: Pass;
+  readonly layer: string;
+  readonly ms: number;
+  /** Device bytes needed while it ran, beyond what was live before: outputs and its own temporaries. */
+  readonly needBytes: number;
+}
+
+/** Name of the op that stands for a tensor made from JavaScript values. */
+export const CONSTANT = "Constant";
+
+/** Kernels that draw random numbers on the device: running them again gives others. */
+const RANDOM_KERNELS: ReadonlySet<string> = new Set(["Multinomial", "RandomUniformInt", "RandomUniform", "Dropout"]);
+
+export class OpLog {
+  readonly ops: Op[] = [];
+  readonly #producers = new Map<Entry, Op>();
+  /** A variable took the second block in place of the first. */
+  readonly #replaced: { readonly from: Block; readonly to: Block }[] = [];
+  readonly #survivors = new Set<Block>();
+
+  add(op: Op): void {
+    this.ops.push(op);
+    for (const entry of op.writes) this.#producers.set(entry, op);
+  }
+
+  producer(entry: Entry): Op | undefined {
+    return this.#producers.get(entry);
+  }
+
+  /** Layer and kernel that made a block in this iteration, for messages. */
+  origin(block: Block): Op | undefined {
+    for (const entry of block.entries) {
+      const op = this.#producers.get(entry);
+      if (op !== undefined) return op;
+    }
+    return undefined;
+  }
+
+  replace(from: Block, to: Block): void {
+    this.#replaced.push({ from, to });
+  }
+
+  /** What is alive now, at the end of a pass, belongs to the caller: the loss, gradients, tensors it kept. */
+  markSurvivors(): void {
+    for (const op of this.ops) {
+      for (const { alive, block } of op.writes) if (alive) this.#survivors.add(block);
+    }
+  }
+
+  clear(): void {
+    this.ops.length = 0;
+    this.#survivors.clear();
+    this.#producers.clear();
+    this.#replaced.length = 0;
+  }
+
+  /**
+   * The recorded iteration as a graph.
+   *
+   * @param layerKinds kind of each named layer, where a model told it
+   */
+  toGraph(name: string, layerKinds: ReadonlyMap<string, string>): Graph {
+    const indices = this.#indexBlocks();
+    const tensors: GraphTensor[] = indices.roles.map((role, index) => ({
+      bytes: indices.bytes[index] ?? 0,
+      role,
+    }));
+    const kernels = this.ops.map((op): GraphKernel => {
+      const outputs = distinct(freshBlocks(op).map((block) => indices.of(block)));
+      const freshBytes = outputs.reduce((sum, index) => sum + (tensors[index]?.bytes ?? 0), 0);
+      return {
+        name: op.name,
+        layer: op.layer,
+        pass: op.pass,
+        ms: op.ms,
+        inputs: distinct(op.reads.map((entry) => indices.of(entry.block))),
+        outputs,
+        workspaceBytes: Math.max(0, op.needBytes - freshBytes) + this.#inPlaceBytes(op, indices),
+        ...(op.name === CONSTANT || RANDOM_KERNELS.has(op.name) ? { recomputable: false } : {}),
+      };
+    });
+    const used = new Set(kernels.map((kernel) => kernel.layer ?? ""));
+    const layers = Object.fromEntries([...layerKinds].filter(([layer]) => used.has(layer)));
+    return { schema: "vdnn-graph/1", name, tensors, kernels, layers };
+  }
+
+  /** An update in place has its old and new value on the device at once. */
+  #inPlaceBytes(op: Op, indices: BlockIndices): number {
+    return op.writes.reduce((sum, { block }) => sum + (indices.isReplacement(block) ? block.bytes : 0), 0);
+  }
+
+  #indexBlocks(): BlockIndices {
+    const indices = new BlockIndices();
+    const lastRead = new Map<Block, number>();
+    const written = new Map<Block, number>();
+    this.ops.forEach((op, position) => {
+      for (const { block } of op.reads) lastRead.set(block, position);
+      for (const { block } of op.writes) written.set(block, position);
+    });
+    const predecessor = new Map<Block, Block>();
+    for (const { from, to } of this.#replaced) {
+      const at = written.get(to);
+      if (from !== to && at !== undefined && !written.has(from) && (lastRead.get(from) ?? -1) <= at && from.bytes === to.bytes) {
+        predecessor.set(to, from);
+      }
+    }
+    for (const op of this.ops) {
+      for (const { block } of op.reads) if (!indices.has(block)) indices.add(block, this.#outsideRole(block, predecessor));
+      for (const { block } of op.writes) {
+        if (indices.has(block)) continue;
+        const old = predecessor.get(block);
+        if (old === undefined) indices.add(block, this.#insideRole(block, op.pass));
+        else {
+          if (!indices.has(old)) indices.add(old, this.#outsideRole(block, predecessor));
+          indices.replace(old, block);
+        }
+      }
+    }
+    return indices;
+  }
+
+  /** Role of a block that existed before the iteration. */
+  #outsideRole(block: Block, predecessor: ReadonlyMap<Block, Block>): Role {
+    const successors = new Set([...predecessor].filter(([, old]) => old === block).map(([next]) => next));
+    const held = block.variables > 0 || [...successors].some((next) => next.variables > 0);
+    if (!held) return "input";
+    const readInGradients = this.ops.some((op) => op.pass !== "update" && op.reads.some((entry) => entry.block === block));
+    return readInGradients ? "weight" : "state";
+  }
+
+  #insideRole(block: Block, pass: Pass): Role {
+    if (this.#survivors.has(block)) return "output";
+    return pass === "forward" ? "activation" : "gradient";
+  }
+}
+
+/** The blocks that an op made. An output that shares its input's memory is no new tensor. */
+function freshBlocks({ reads, writes }: Op): Block[] {
+  return writes.map((entry) => entry.block).filter((block) => !reads.some((entry) => entry.block === block));
+}
+
+class BlockIndices {
+  readonly #indices = new Map<Block, number>();
+  readonly #replacements = new Set<Block>();
+  readonly roles: Role[] = [];
+  readonly bytes: number[] = [];
+
+  has(block: Block): boolean {
+    return this.#indices.has(block);
+  }
+
+  of(block: Block): number {
+    return this.#indices.get(block) ?? -1;
+  }
+
+  isReplacement(block: Block): boolean {
+    return this.#replacements.has(block);
+  }
+
+  add(block: Block, role: Role): void {
+    this.#indices.set(block, this.roles.length);
+    this.roles.push(role);
+    this.bytes.push(block.bytes);
+  }
+
+  /** The new value of a variable is the same tensor of the graph as the old one. */
+  replace(from: Block, to: Block): void {
+    this.#indices.set(to, this.of(from));
+    this.#replacements.add(to);
+  }
+}
+
+export function distinct(values: readonly number[]): number[] {
+  return values.length < 2 ? [...values] : [...new Set(values)];
+}

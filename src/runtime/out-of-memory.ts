@@ -1,0 +1,117 @@
+/** The error of a budget that cannot be kept: what was needed, what is there, and what would help. */
+import { VdnnError } from "../errors.ts";
+import { existsBefore } from "../graph/lifetimes.ts";
+import { smallestFeasibleBytes } from "../plan/ledger.ts";
+import type { Policy } from "../plan/policy.ts";
+import { formatBytes } from "../units.ts";
+import type { Block } from "./block.ts";
+import type { CompiledPlan } from "./follower.ts";
+import type { OpLog } from "./oplog.ts";
+
+export interface Shortage {
+  readonly layer: string;
+  readonly needBytes: number;
+  readonly usedBytes: number;
+  readonly budgetBytes: number;
+  readonly policy: Policy;
+  readonly blocks: Iterable<Block>;
+  readonly isWeight: (block: Block) => boolean;
+  readonly log: OpLog;
+  readonly clock: number;
+  /** The plan that was being followed, whose graph knows the rest of the iteration. */
+  readonly compiled: CompiledPlan | null;
+  /** Device bytes that do not belong to the iteration. */
+  readonly cause?: unknown;
+}
+
+interface LiveGroup {
+  readonly what: string;
+  bytes: number;
+  count: number;
+}
+
+export function outOfMemory(shortage: Shortage): VdnnError {
+  const { layer, needBytes, usedBytes, budgetBytes, policy, compiled } = shortage;
+  const free = Math.max(0, budgetBytes - usedBytes);
+  const live = liveGroups(shortage);
+  const feasible = smallestFeasible(shortage);
+  const advice = remedies(policy, live);
+  const liveText = live.map(({ what, bytes, count }) => `${count} ${what} ${formatBytes(bytes)}`).join(", ");
+  const known = compiled === null ? "at least " : "";
+  return new VdnnError(
+    "ERR_OUT_OF_MEMORY",
+    `${layer} needs ${formatBytes(needBytes)} but ${formatBytes(free)} of ${formatBytes(budgetBytes)} is free and nothing more ` +
+      `can leave under policy ${policy.name}; live: ${liveText}; smallest feasible device budget: ${known}` +
+      `${formatBytes(feasible)}; ${advice.join(", or ")}`,
+    {
+      layer,
+      neededBytes: needBytes,
+      freeBytes: free,
+      capacityBytes: budgetBytes,
+      live: live.map(({ what, bytes, count }) => ({ what, bytes, count })),
+      largest: largest(shortage),
+      smallestFeasibleBytes: feasible,
+      smallestFeasibleIsLowerBound: compiled === null,
+      remedies: advice,
+    },
+    shortage.cause === undefined ? undefined : { cause: shortage.cause },
+  );
+}
+
+function liveGroups({ blocks, isWeight, clock, log }: Shortage): LiveGroup[] {
+  const groups = new Map<string, LiveGroup>();
+  for (const block of blocks) {
+    if (block.residency !== "device" || block.bytes === 0) continue;
+    const what = isWeight(block)
+      ? "weights"
+      : block.variables > 0
+        ? "other variables"
+        : block.lastTouch === clock
+          ? "inputs of this kernel"
+          : log.origin(block)?.pass === "backward"
+            ? "gradients"
+            : log.origin(block) === undefined
+              ? "tensors of the program"
+              : "activations";
+    const group = groups.get(what) ?? { what, bytes: 0, count: 0 };
+    group.bytes += block.bytes;
+    group.count++;
+    groups.set(what, group);
+  }
+  return [...groups.values()].toSorted((a, b) => b.bytes - a.bytes);
+}
+
+function largest({ blocks, log }: Shortage): { readonly layer: string; readonly kernel: string; readonly bytes: number }[] {
+  return [...blocks]
+    .filter((block) => block.residency === "device")
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .slice(0, 5)
+    .map((block) => {
+      const origin = log.origin(block);
+      return { layer: origin?.layer ?? "", kernel: origin?.name ?? "", bytes: block.bytes };
+    });
+}
+
+/**
+ * With a recorded graph: what may not move plus the hungriest kernel. Before that, only what this kernel needs is known, so
+ * the figure is a lower bound.
+ */
+function smallestFeasible({ compiled, blocks, isWeight, clock, needBytes, policy, usedBytes }: Shortage): number {
+  if (!policy.mayOffload) return usedBytes + needBytes;
+  let fixed = 0;
+  for (const block of blocks) {
+    if (block.residency === "device" && (isWeight(block) || block.lastTouch === clock)) fixed += block.bytes;
+  }
+  const here = fixed + needBytes;
+  if (compiled === null) return here;
+  const { graph } = compiled;
+  const movable = (t: number): boolean => graph.tensors[t]?.role !== "weight" && existsBefore(graph.tensors[t]?.role ?? "input");
+  return Math.max(here, smallestFeasibleBytes(graph, movable).bytes);
+}
+
+function remedies(policy: Policy, live: readonly LiveGroup[]): string[] {
+  const advice = ["lower the batch size"];
+  if (!policy.mayOffload) advice.push("use policy vdnn-dyn, which may offload");
+  if (live[0]?.what === "weights") advice.push("a device budget above the weights is the least that training needs");
+  return advice;
+}

@@ -1,0 +1,80 @@
+/**
+ * Plans by signature. The signature of an iteration is its sequence of kernels with the tensors and sizes they touch; a plan
+ * applies to that sequence alone. A short last batch or a model that changes its shape is recorded and planned in its own
+ * right.
+ */
+import type { Graph } from "../graph/graph.ts";
+import { makePlan } from "../plan/make.ts";
+import type { Machine, Policy } from "../plan/policy.ts";
+import type { PlanSummary } from "../report/result.ts";
+import { type CompiledPlan, compile, Follower, type KernelTouch } from "./follower.ts";
+import type { Op } from "./oplog.ts";
+
+/** Signatures kept; a program with more of them records some again. */
+const MAX_PLANS = 32;
+
+interface Known {
+  readonly compiled: CompiledPlan;
+  readonly summary: PlanSummary;
+}
+
+export class Planner {
+  readonly #policy: Policy;
+  /** Most recently used first. */
+  #known: Known[] = [];
+  #count = 0;
+
+  constructor(policy: Policy) {
+    this.#policy = policy;
+  }
+
+  get summaries(): readonly PlanSummary[] {
+    return this.#known.map(({ summary }) => summary);
+  }
+
+  /** The plan that an iteration is expected to follow: that of the last one. */
+  expected(): Follower | null {
+    const latest = this.#known[0];
+    return latest === undefined ? null : new Follower(latest.compiled);
+  }
+
+  /** Another plan whose beginning is what has run so far, with this kernel next. */
+  alternative(ops: readonly Op[], next: KernelTouch, except: CompiledPlan): Follower | null {
+    for (const known of this.#known) {
+      if (known.compiled === except) continue;
+      const follower = new Follower(known.compiled);
+      const fits = ops.every((op) => {
+        if (!follower.matches(op)) return false;
+        follower.advance();
+        return true;
+      });
+      if (fits && follower.matches(next)) {
+        this.#use(known);
+        return follower;
+      }
+      follower.unbind();
+    }
+    return null;
+  }
+
+  /** Makes a plan for a recorded iteration. */
+  learn(graph: Graph, machine: Machine): { readonly compiled: CompiledPlan; readonly fits: boolean } {
+    const { plan, fits } = makePlan(graph, machine, this.#policy);
+    const compiled = compile(graph, plan);
+    const offloaded = new Set(plan.steps.flatMap((step) => (step.kind === "offload" ? [step.tensor] : [])));
+    const summary: PlanSummary = {
+      signature: `${graph.name}#${this.#count++}`,
+      kernels: graph.kernels.length,
+      policy: plan.policy,
+      offloadedTensors: offloaded.size,
+      recomputedKernels: plan.steps.filter((step) => step.kind === "recompute").length,
+      predictedPeakDeviceBytes: plan.predicted.peakDeviceBytes,
+    };
+    this.#known = [{ compiled, summary }, ...this.#known].slice(0, MAX_PLANS);
+    return { compiled, fits };
+  }
+
+  #use(known: Known): void {
+    this.#known = [known, ...this.#known.filter((other) => other !== known)];
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Recomputation: runs recorded kernels once more, with the same inputs and attributes, so that dropped data comes back. Kernels
+ * have no side effects (batch-norm statistics are assigned outside kernels, random numbers are constants of the record), so the
+ * result is the same to the bit.
+ *
+ * A dropped dataId that tensors still point to adopts the result. An intermediate whose tensors are all disposed gets a
+ * *stand-in* tensor, which the replay owns and frees when the plan does or when the iteration ends.
+ */
+import { VdnnError } from "../errors.ts";
+import type { Block, Entry } from "./block.ts";
+import type { Engine, EngineTensor, KernelResult, NamedTensors } from "./engine.ts";
+import type { Meter } from "./meter.ts";
+import type { Op, OpLog } from "./oplog.ts";
+import type { Residency } from "./residency.ts";
+
+export interface ReplayContext {
+  readonly engine: Engine;
+  readonly residency: Residency;
+  readonly log: OpLog;
+  readonly meter: Meter;
+  /** The kernel as TF.js runs it, without the session's own bookkeeping. */
+  readonly runKernel: (name: string, inputs: NamedTensors, attributes: object | undefined) => KernelResult;
+}
+
+export class Replay {
+  readonly #context: ReplayContext;
+  readonly #standIns = new Map<Entry, EngineTensor>();
+
+  constructor(context: ReplayContext) {
+    this.#context = context;
+  }
+
+  /** Brings a dropped block back. @throws VdnnError `ERR_DATA_DROPPED` when its recipe is gone */
+  rebuild(block: Block): void {
+    const entry = block.entries.find((each) => each.alive);
+    const op = entry === undefined ? undefined : this.#context.log.producer(entry);
+    if (op === undefined) {
+      throw new VdnnError(
+        "ERR_DATA_DROPPED",
+        `a tensor of ${block.bytes} bytes was read after the iteration that could rebuild it; ` +
+          "keep tensors that outlive their iteration with tf.keep, or clone them before the step ends",
+        { bytes: block.bytes },
+      );
+    }
+    const before = new Set(this.#standIns.keys());
+    this.run(op);
+    for (const [each, tensor] of this.#standIns) {
+      if (before.has(each)) continue;
+      this.#standIns.delete(each);
+      tensor.dispose();
+    }
+  }
+
+  /** Runs a recorded kernel again. Outputs that are still there are left alone. */
+  run(op: Op): void {
+    const { engine, residency, meter } = this.#context;
+    const start = meter.now();
+    const inputs = this.#inputs(op);
+    residency.makeRoom(op.needBytes);
+    // The tape must not see this.
+    engine.state.kernelDepth++;
+    let result: KernelResult;
+    try {
+      result = this.#context.runKernel(op.name, inputs, op.attributes);
+    } finally {
+      engine.state.kernelDepth--;
+      for (const tensor of tensorsOf(inputs)) tensor.dispose();
+    }
+    const made = Array.isArray(result) ? result : [result];
+    made.forEach((tensor, i) => this.#settle(tensor, op.writes[i]));
+    meter.recomputed(meter.now() - start);
+    meter.span("compute", `recompute ${op.name}`, start, meter.now() - start);
+  }
+
+  /** The block that now holds an entry's data: its own, or its stand-in's. */
+  blockOf(entry: Entry): Block {
+    const standIn = this.#standIns.get(entry);
+    return (standIn === undefined ? undefined : this.#context.residency.entry(standIn.dataId)?.block) ?? entry.block;
+  }
+
+  /** Frees the stand-in that lives in a block. False when the block is not one. */
+  release(block: Block): boolean {
+    for (const [entry, tensor] of this.#standIns) {
+      if (this.#context.residency.entry(tensor.dataId)?.block !== block) continue;
+      this.#standIns.delete(entry);
+      tensor.dispose();
+      return true;
+    }
+    return false;
+  }
+
+  clear(): void {
+    for (const tensor of this.#standIns.values()) tensor.dispose();
+    this.#standIns.clear();
+  }
+
+  #settle(tensor: EngineTensor, entry: Entry | undefined): void {
+    const { engine, residency } = this.#context;
+    if (entry === undefined || (entry.alive && entry.block.residency !== "dropped") || this.#standIns.has(entry)) {
+      tensor.dispose();
+    } else if (entry.alive) {
+      residency.restoreFrom(entry.block, tensor.dataId);
+      tensor.dispose();
+    } else {
+      this.#standIns.set(entry, engine.keep(tensor));
+    }
+  }
+
+  /** Tensors for the kernel's inputs, on the device; rebuilt first where they are gone. */
+  #inputs(op: Op): NamedTensors {
+    let position = 0;
+    const recreate = (original: EngineTensor): EngineTensor => {
+      const entry = op.reads[position++];
+      if (entry === undefined) throw new Error(`the record of ${op.name} lacks an input`);
+      return this.#present(entry, original);
+    };
+    const { inputs } = op;
+    if (Array.isArray(inputs)) return (inputs as EngineTensor[]).map(recreate) as unknown as NamedTensors;
+    return Object.fromEntries(
+      Object.entries(inputs).map(([name, tensor]) => [name, isTensor(tensor) ? recreate(tensor) : tensor]),
+    );
+  }
+
+  #present(entry: Entry, original: EngineTensor): EngineTensor {
+    const { engine, residency, log } = this.#context;
+    let { dataId } = entry;
+    if (entry.alive) {
+      residency.ensure(entry.block, true);
+      entry.block.lastTouch = residency.clock;
+    } else {
+      if (!this.#standIns.has(entry)) {
+        const producer = log.producer(entry);
+        if (producer === undefined) {
+          throw new VdnnError("ERR_DATA_DROPPED", "an input of a recorded kernel is gone and was not made in this iteration");
+        }
+        this.run(producer);
+      }
+      dataId = this.#standIns.get(entry)?.dataId ?? dataId;
+      const block = residency.entry(dataId)?.block;
+      if (block !== undefined) {
+        residency.ensure(block, true);
+        block.lastTouch = residency.clock;
+      }
+    }
+    residency.adapter.backend.incRef(dataId);
+    return engine.makeTensorFromTensorInfo({ dataId, shape: original.shape, dtype: original.dtype });
+  }
+}
+
+export function isTensor(value: unknown): value is EngineTensor {
+  return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
+}
+
+/** The tensors among a kernel's inputs, in order; optional inputs may be absent. */
+export function tensorsOf(inputs: NamedTensors): EngineTensor[] {
+  const tensors: EngineTensor[] = [];
+  for (const name in inputs) {
+    const value: unknown = inputs[name];
+    if (isTensor(value)) tensors.push(value);
+  }
+  return tensors;
+}

@@ -1,0 +1,365 @@
+/**
+ * The residency table: every device buffer of one backend, where its bytes are, and the exact ledger of device bytes.
+ *
+ * It listens on the backend's own data storage, so a buffer is counted from the moment the backend registers it to the moment
+ * it frees it, whoever caused that. Data that is away keeps its dataId, its tensors and its reference counts: the engine is
+ * told that another backend (`AwayBackend`) holds it, and TF.js's own fault handler, `engine.moveData`, brings it back when a
+ * kernel touches it. That is the safety net; planned prefetch is the normal way.
+ *
+ * Invariants: `usedBytes` is the sum over blocks with residency `device`; a block away holds exactly one parcel; a block is
+ * never released while it is pinned by the kernel that runs.
+ */
+import type { DeviceAdapter } from "../backends/adapter.ts";
+import { VdnnError } from "../errors.ts";
+import type { Vault } from "../memory/vault.ts";
+import type { Block, Entry } from "./block.ts";
+import {
+  type BackendInfo,
+  type DataId,
+  type Engine,
+  type EngineBackend,
+  isMovable,
+  tensorBytes,
+  type Values,
+  viewAs,
+} from "./engine.ts";
+import type { Meter } from "./meter.ts";
+
+export interface ResidencyOptions {
+  readonly engine: Engine;
+  readonly adapter: DeviceAdapter;
+  readonly vault: Vault;
+  readonly meter: Meter;
+  /** Device budget in bytes; Infinity when there is none. */
+  readonly budgetBytes: number;
+  /** Chooses what leaves when room is needed, or null when nothing may. */
+  readonly chooseVictim: (needBytes: number) => Block | null;
+  /** Brings back a block whose bytes are nowhere, by running recorded kernels again. */
+  readonly rebuild: (block: Block) => void;
+  /** Says why `needBytes` cannot be had. */
+  readonly outOfMemory: (needBytes: number) => VdnnError;
+}
+
+export class Residency {
+  readonly adapter: DeviceAdapter;
+  readonly #options: ResidencyOptions;
+  readonly #entries = new Map<DataId, Entry>();
+  readonly #blocks = new Set<Block>();
+  readonly #away: EngineBackend;
+  #nextBlock = 0;
+  #usedBytes = 0;
+  #moving = false;
+  #sharedBlock: Block | null = null;
+  /** Counts kernels. Blocks whose `lastTouch` equals it belong to the kernel that runs, and stay. */
+  clock = 0;
+
+  constructor(options: ResidencyOptions) {
+    this.#options = options;
+    this.adapter = options.adapter;
+    this.#away = awayBackend(this);
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  get budgetBytes(): number {
+    return this.#options.budgetBytes;
+  }
+
+  blocks(): IterableIterator<Block> {
+    return this.#blocks.values();
+  }
+
+  entry(dataId: DataId): Entry | undefined {
+    return this.#entries.get(dataId);
+  }
+
+  /** Starts listening. Variables that exist already are taken in now; other buffers when a kernel first touches them. */
+  install(): void {
+    const { adapter, engine } = this.#options;
+    const { storage, backend } = adapter;
+    const set = storage.set.bind(storage);
+    const remove = storage.delete.bind(storage);
+    const incRef = backend.incRef.bind(backend);
+    storage.set = (dataId, record) => {
+      set(dataId, record);
+      if (!this.#moving) this.#created(dataId, record);
+    };
+    storage.delete = (dataId) => {
+      if (!this.#moving) this.#deleted(dataId);
+      return remove(dataId);
+    };
+    backend.incRef = (dataId) => {
+      const entry = this.#entries.get(dataId);
+      if (entry !== undefined && entry.block.residency !== "device") entry.awayReferences++;
+      else incRef(dataId);
+    };
+    for (const variable of Object.values(engine.state.registeredVariables)) {
+      const entry = this.adopt(variable.dataId);
+      if (entry !== undefined) entry.block.variables++;
+    }
+  }
+
+  /** Brings everything back to the device and stops listening. */
+  uninstall(): void {
+    const { storage, backend } = this.adapter;
+    for (const block of this.#blocks) if (block.residency === "away") this.#bringIn(block);
+    for (const owner of [storage, backend] as object[]) {
+      for (const name of ["set", "delete", "incRef"]) if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
+    }
+    this.#entries.clear();
+    this.#blocks.clear();
+  }
+
+  /** Takes in a buffer that was made before the session. */
+  adopt(dataId: DataId): Entry | undefined {
+    const known = this.#entries.get(dataId);
+    if (known !== undefined) return known;
+    const { storage } = this.adapter;
+    if (!storage.has(dataId)) return undefined;
+    return this.#created(dataId, storage.get(dataId));
+  }
+
+  /** Runs `make`, whose new buffer shares the memory of `block`. */
+  sharing<T>(block: Block | undefined, make: () => T): T {
+    this.#sharedBlock = block ?? null;
+    try {
+      return make();
+    } finally {
+      this.#sharedBlock = null;
+    }
+  }
+
+  /** Makes room for `bytes` more on the device, or throws `ERR_OUT_OF_MEMORY`. */
+  makeRoom(bytes: number): void {
+    const { budgetBytes, chooseVictim, outOfMemory } = this.#options;
+    while (this.#usedBytes + bytes > budgetBytes) {
+      const victim = chooseVictim(bytes);
+      if (victim === null) throw outOfMemory(bytes);
+      this.offload(victim, victim.lastTouch);
+    }
+  }
+
+  /** Copies a block to the vault and frees its device memory. @param nextUse larger = needed later */
+  offload(block: Block, nextUse: number): void {
+    const { vault, meter } = this.#options;
+    const first = firstAlive(block);
+    if (block.residency !== "device" || first === undefined || !isMovable(first.dtype)) return;
+    const stalledMs = vault.stats.stallMs;
+    const start = meter.now();
+    block.parcel = vault.put(block.bytes, nextUse, (slot) => this.adapter.copyOut(first.dataId, slot.view));
+    meter.moved("offload", block, start, vault.stats.stallMs - stalledMs);
+    this.#vacate(block, "away");
+  }
+
+  /** Frees the device memory of a block without a copy. Its bytes come back only by running kernels again. */
+  drop(block: Block): void {
+    if (block.residency === "device") this.#vacate(block, "dropped");
+  }
+
+  /** Makes sure that the block is on the device. */
+  ensure(block: Block, planned: boolean): void {
+    if (block.residency === "device") return;
+    if (!planned) this.#options.meter.demandFetches++;
+    if (block.residency === "dropped") {
+      this.#options.rebuild(block);
+      return;
+    }
+    this.makeRoom(block.bytes);
+    this.#bringIn(block);
+  }
+
+  /** Rebuilds what was dropped although tensors on it are still alive, while its recipe is valid. */
+  rescueDropped(): void {
+    for (const block of [...this.#blocks]) if (block.residency === "dropped") this.#options.rebuild(block);
+  }
+
+  /** Starts the copy from the spill tier to host memory, if there is one to make and room for it. */
+  readAhead(block: Block): boolean {
+    return block.parcel === null || this.#options.vault.readAhead(block.parcel);
+  }
+
+  /** A dropped block takes over the memory of a freshly computed tensor. The caller disposes that tensor, now empty. */
+  restoreFrom(target: Block, source: DataId): void {
+    const made = this.#entries.get(source);
+    const [first, ...others] = target.entries.filter((entry) => entry.alive);
+    if (made === undefined || first === undefined) return;
+    this.#quietly(() => {
+      this.adapter.adopt(first.dataId, source, first.shape, first.dtype, first.awayReferences);
+      for (const entry of others) {
+        this.adapter.alias(entry.dataId, first.dataId, entry.shape, entry.dtype, entry.awayReferences);
+      }
+    });
+    made.alive = false;
+    this.#entries.delete(source);
+    // Where the fresh tensor shares its memory with others, those go on being counted.
+    if (!made.block.entries.some((entry) => entry.alive)) {
+      this.#blocks.delete(made.block);
+      this.#usedBytes -= made.block.bytes;
+    }
+    this.#occupy(target);
+  }
+
+  /** The bytes of an absent dataId, for a reader outside any kernel (`dataSync`, `data`). */
+  readAway(dataId: DataId): Values {
+    const entry = this.#entries.get(dataId);
+    if (entry === undefined) throw new Error("the tensor was disposed");
+    if (entry.block.parcel === null) {
+      this.ensure(entry.block, false);
+      return this.adapter.backend.readSync(dataId);
+    }
+    const { vault } = this.#options;
+    const values = viewAs(entry.dtype, new Uint8Array(vault.open(entry.block.parcel).view));
+    vault.prefer(entry.block.parcel, "host");
+    return values;
+  }
+
+  /** One tensor on an absent dataId is gone. Returns true when it was the last. */
+  disposeAway(dataId: DataId, force: boolean): boolean {
+    const entry = this.#entries.get(dataId);
+    if (entry === undefined) return true;
+    entry.awayReferences--;
+    if (!force && entry.awayReferences > 0) return false;
+    this.#forget(entry);
+    return true;
+  }
+
+  #created(dataId: DataId, record: unknown): Entry | undefined {
+    const tensor = this.adapter.describe(record);
+    if (tensor === null || this.#entries.has(dataId)) return this.#entries.get(dataId);
+    const shared = this.#sharedBlock;
+    const block = shared ?? this.#newBlock(tensorBytes(tensor.shape, tensor.dtype));
+    const entry: Entry = { dataId, shape: tensor.shape, dtype: tensor.dtype, block, awayReferences: 0, alive: true };
+    block.entries.push(entry);
+    this.#entries.set(dataId, entry);
+    if (shared === null) {
+      this.#grow(block.bytes);
+      // The kernel's own temporaries were not foreseen: give back what can still leave, so that the excess is short.
+      if (this.#usedBytes > this.budgetBytes) this.#shrinkToBudget();
+    }
+    return entry;
+  }
+
+  #shrinkToBudget(): void {
+    while (this.#usedBytes > this.budgetBytes) {
+      const victim = this.#options.chooseVictim(0);
+      if (victim === null) return;
+      this.offload(victim, victim.lastTouch);
+    }
+  }
+
+  #newBlock(bytes: number): Block {
+    const block: Block = {
+      id: this.#nextBlock++,
+      bytes,
+      entries: [],
+      residency: "device",
+      parcel: null,
+      lastTouch: this.clock,
+      variables: 0,
+      kept: false,
+      index: -1,
+    };
+    this.#blocks.add(block);
+    return block;
+  }
+
+  #deleted(dataId: DataId): void {
+    const entry = this.#entries.get(dataId);
+    if (entry !== undefined) this.#forget(entry);
+  }
+
+  #forget(entry: Entry): void {
+    const { block } = entry;
+    entry.alive = false;
+    this.#entries.delete(entry.dataId);
+    if (block.entries.some((other) => other.alive)) return;
+    this.#blocks.delete(block);
+    if (block.residency === "device") this.#usedBytes -= block.bytes;
+    if (block.parcel !== null) this.#options.vault.release(block.parcel);
+    block.parcel = null;
+    block.residency = "dropped";
+  }
+
+  #vacate(block: Block, residency: "away" | "dropped"): void {
+    this.#quietly(() => {
+      for (const entry of block.entries) {
+        if (!entry.alive) continue;
+        entry.awayReferences = this.adapter.release(entry.dataId);
+        this.#holder(entry.dataId, this.#away);
+      }
+    });
+    block.residency = residency;
+    this.#usedBytes -= block.bytes;
+    this.#options.meter.counters(this.#usedBytes);
+  }
+
+  #bringIn(block: Block): void {
+    const { vault, meter } = this.#options;
+    const { parcel } = block;
+    const [first, ...others] = block.entries.filter((entry) => entry.alive);
+    if (parcel === null || first === undefined) return;
+    const stalledMs = vault.stats.stallMs;
+    const start = meter.now();
+    const slot = vault.open(parcel);
+    this.#quietly(() => {
+      this.adapter.copyIn(first.dataId, slot.view, first.shape, first.dtype, first.awayReferences);
+      for (const entry of others) {
+        this.adapter.alias(entry.dataId, first.dataId, entry.shape, entry.dtype, entry.awayReferences);
+      }
+    });
+    vault.release(parcel);
+    block.parcel = null;
+    meter.moved("prefetch", block, start, vault.stats.stallMs - stalledMs);
+    this.#occupy(block);
+  }
+
+  #occupy(block: Block): void {
+    for (const entry of block.entries) if (entry.alive) this.#holder(entry.dataId, this.adapter.backend);
+    block.residency = "device";
+    this.#grow(block.bytes);
+  }
+
+  #holder(dataId: DataId, backend: EngineBackend): void {
+    const info: BackendInfo | undefined = this.#options.engine.state.tensorInfo.get(dataId);
+    if (info !== undefined) info.backend = backend;
+  }
+
+  #grow(bytes: number): void {
+    this.#usedBytes += bytes;
+    this.#options.meter.grown(this.#usedBytes);
+  }
+
+  #quietly(move: () => void): void {
+    this.#moving = true;
+    try {
+      move();
+    } finally {
+      this.#moving = false;
+    }
+  }
+}
+
+function firstAlive(block: Block): Entry | undefined {
+  return block.entries.find((entry) => entry.alive);
+}
+
+/** What the engine sees as the holder of absent data. It has no kernels. */
+function awayBackend(residency: Residency): EngineBackend {
+  const entryOf = (dataId: DataId): Entry | undefined => residency.entry(dataId);
+  return {
+    readSync: (dataId) => residency.readAway(dataId),
+    read: (dataId) => Promise.resolve().then(() => residency.readAway(dataId)),
+    disposeData: (dataId, force = false) => residency.disposeAway(dataId, force),
+    refCount: (dataId) => entryOf(dataId)?.awayReferences ?? 0,
+    incRef(dataId) {
+      const entry = entryOf(dataId);
+      if (entry !== undefined) entry.awayReferences++;
+    },
+    move() {
+      throw new VdnnError("ERR_BACKEND", "data cannot be moved to the vault by the engine");
+    },
+    numDataIds: () => 0,
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * The proofs at attach time. vdnn reaches into TF.js's private parts, so before it touches a user's model it trains a toy model
+ * for two steps with and without virtualization and compares bits; and it proves, for this backend, the one algebraic
+ * shortcut it takes.
+ */
+import type * as tfjs from "@tensorflow/tfjs";
+import { VdnnError } from "../errors.ts";
+import { type Engine, type EngineTensor, type TensorFlow, TFJS_VERSION } from "./engine.ts";
+
+/** @throws VdnnError `ERR_TFJS_VERSION` when the engine is not the one whose inside vdnn knows */
+export function checkVersion(tf: TensorFlow): void {
+  const found = (tf as Partial<TensorFlow>).version_core ?? (tf as Partial<TensorFlow>).version?.["tfjs-core"] ?? "none";
+  if (found === TFJS_VERSION) return;
+  throw new VdnnError(
+    "ERR_TFJS_VERSION",
+    `expected TensorFlow.js ${TFJS_VERSION}, got ${found}; install @tensorflow/tfjs@${TFJS_VERSION} (and the same version of ` +
+      "tfjs-node or tfjs-node-gpu): vdnn overrides private parts of the engine that other versions may not have",
+    { expected: TFJS_VERSION, found },
+  );
+}
+
+/** Values where a shortcut would go wrong first; the length is odd so that vector and scalar code both run. */
+const SPECIAL = [Number.NaN, 0, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-40, -1e-40, 1.5, -1.5, 3e38, -3e38];
+const PROBE_LENGTH = 67;
+
+export interface ReluProof {
+  /** Step(relu(x)) has the bits of Step(x). */
+  readonly reluFromOutput: boolean;
+  /** Sign(relu(x)) has the bits of Step(x). */
+  readonly signIsStep: boolean;
+}
+
+/** Compares the masks bit by bit on this backend. */
+export function proveRelu(engine: Engine): ReluProof {
+  return engine.tidy(() => {
+    const values = Float32Array.from({ length: PROBE_LENGTH }, (_, i) => SPECIAL[i % SPECIAL.length] ?? 0);
+    const x = engine.makeTensor(values, [PROBE_LENGTH], "float32");
+    const run = (name: string, input: EngineTensor, attributes = {}): EngineTensor =>
+      engine.runKernel(name, { x: input }, attributes) as EngineTensor;
+    const relu = run("Relu", x);
+    const mask = bits(engine, run("Step", x, { alpha: 0 }));
+    return {
+      reluFromOutput: bits(engine, run("Step", relu, { alpha: 0 })) === mask,
+      signIsStep: bits(engine, run("Sign", relu)) === mask,
+    };
+  });
+}
+
+/** Two SGD steps of conv, bias, relu, pooling and a dense layer on 4x4 images; returns the weights' bits. */
+export function trainToy(tf: TensorFlow): string {
+  const constant = (length: number, scale: number): Float32Array =>
+    Float32Array.from({ length }, (_, i) => Math.sin(i + 1) * scale);
+  const variable = (name: string, shape: number[], scale: number): tfjs.Variable =>
+    tf.tidy(() => {
+      const size = shape.reduce((product, dimension) => product * dimension, 1);
+      return tf.variable(tf.tensor(constant(size, scale), shape), true, `vdnn_self_test/${name}`);
+    });
+  const filter = variable("filter", [3, 3, 2, 3], 0.4);
+  const bias = variable("bias", [3], 0.1);
+  const dense = variable("dense", [12, 2], 0.3);
+  const weights = [filter, bias, dense];
+  const x = tf.tensor4d(constant(64, 1), [2, 4, 4, 2]);
+  const target = tf.tensor2d(constant(4, 1), [2, 2]);
+  const optimizer = tf.train.sgd(0.05);
+  try {
+    for (let step = 0; step < 2; step++) {
+      optimizer.minimize(
+        () => {
+          const map = tf.relu(tf.add(tf.conv2d(x, filter as never, 1, "same"), bias)) as never;
+          const pooled = tf.reshape(tf.maxPool(map, 2, 2, "valid"), [2, 12]);
+          return tf.mean(tf.squaredDifference(tf.matMul(pooled, dense as never), target)) as never;
+        },
+        false,
+        weights as never,
+      );
+    }
+    const engine = tf.engine() as unknown as Engine;
+    return weights.map((weight) => bits(engine, weight as unknown as EngineTensor)).join("/");
+  } finally {
+    tf.dispose([...weights, x, target]);
+    optimizer.dispose();
+  }
+}
+
+function bits(engine: Engine, tensor: EngineTensor): string {
+  const { buffer, byteOffset, byteLength } = engine.readSync(tensor.dataId);
+  return new Uint32Array(buffer.slice(byteOffset, byteOffset + byteLength)).join();
+}

@@ -1,0 +1,330 @@
+/**
+ * A session: TensorFlow.js virtualized, from `virtualize` to `dispose`. It puts the parts together and decides nothing that a
+ * policy or a plan could decide.
+ */
+import { adapterFor } from "../backends/index.ts";
+import { VdnnError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { HostPool } from "../memory/host-pool.ts";
+import { SpillFile } from "../memory/spill-file.ts";
+import { Vault } from "../memory/vault.ts";
+import { WorkerStream } from "../memory/worker-stream.ts";
+import type { Machine } from "../plan/policy.ts";
+import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
+import { formatBytes } from "../units.ts";
+import type { Block } from "./block.ts";
+import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
+import { Interceptor } from "./intercept.ts";
+import { Iteration } from "./iteration.ts";
+import { LayerTracker } from "./layers.ts";
+import { Meter } from "./meter.ts";
+import { interceptOptimizers } from "./optimizers.ts";
+import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
+import { outOfMemory } from "./out-of-memory.ts";
+import { Planner } from "./planner.ts";
+import { Residency } from "./residency.ts";
+import { checkVersion, proveRelu, trainToy } from "./self-test.ts";
+import { chooseVictim, mayLeave, type VictimContext } from "./victim.ts";
+
+/** Kernels for which an idle feature map stays in the first iteration of a policy that offloads everything. */
+const IDLE_KERNELS = 8;
+/** Bandwidth assumed for plans made before anything was copied, GB/s. */
+const ASSUMED_GBPS = 8;
+
+const active = new WeakMap<Engine, Session>();
+const proven = new WeakSet<Engine>();
+
+/**
+ * Virtualizes the device memory of a TensorFlow.js instance. Training code runs unchanged until `session.dispose()`.
+ *
+ * @param tf the namespace object: `@tensorflow/tfjs`, `tfjs-node` or `tfjs-node-gpu`, 4.22.0, with its backend set
+ * @throws VdnnError `ERR_TFJS_VERSION`, `ERR_BACKEND`, `ERR_INVALID_OPTION`, `ERR_SESSION_ACTIVE`, `ERR_SPILL`, `ERR_PARITY`
+ */
+export async function virtualize(tf: TensorFlow, options: VirtualizeOptions = {}): Promise<Session> {
+  checkVersion(tf);
+  await tf.ready();
+  return attach(tf, options);
+}
+
+/** `virtualize` for callers that cannot await; the backend must be ready. */
+export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session {
+  checkVersion(tf);
+  const parsed = parseOptions(options);
+  const engine = engineOf(tf);
+  if (active.has(engine)) {
+    throw new VdnnError("ERR_SESSION_ACTIVE", "this TensorFlow.js is virtualized already; dispose the other session first");
+  }
+  if (parsed.selfTest && !proven.has(engine)) {
+    selfTest(tf, parsed);
+    proven.add(engine);
+  }
+  return new Session(tf, parsed);
+}
+
+function selfTest(tf: TensorFlow, options: SessionOptions): void {
+  const expected = trainToy(tf);
+  const toy = new Session(tf, { ...parseOptions({ policy: "vdnn-all", adversarial: true }), now: options.now });
+  let found: string;
+  try {
+    found = trainToy(tf);
+  } finally {
+    toy.detach();
+  }
+  if (found === expected) return;
+  throw new VdnnError(
+    "ERR_PARITY",
+    "two training steps of a toy model under vdnn did not give the weights of stock TensorFlow.js; nothing was changed. " +
+      "Another library may have patched this TensorFlow.js; please report the backend and package versions",
+    { backend: engineOf(tf).backendName },
+  );
+}
+
+export class Session {
+  readonly backend: string;
+  readonly #tf: TensorFlow;
+  readonly #engine: Engine;
+  readonly #options: SessionOptions;
+  readonly #meter: Meter;
+  readonly #vault: Vault;
+  readonly #residency: Residency;
+  readonly #planner: Planner;
+  readonly #layers: LayerTracker;
+  readonly #iteration: Iteration;
+  readonly #interceptor: Interceptor;
+  readonly #restoreOptimizers: () => void;
+  readonly #results: IterationResult[] = [];
+  readonly #warnings: string[] = [];
+  #graph: Graph | null = null;
+  #attached = true;
+
+  /** Use `virtualize` or `attach`. */
+  constructor(tf: TensorFlow, options: SessionOptions) {
+    const engine = engineOf(tf);
+    const adapter = adapterFor(engine);
+    const proof = proveRelu(engine);
+    this.#tf = tf;
+    this.#engine = engine;
+    this.#options = options;
+    this.backend = adapter.name;
+    this.#meter = new Meter(options.now, options.trace);
+    this.#vault = makeVault(options, this.#meter);
+    this.#meter.vault = this.#vault;
+    this.#planner = new Planner(options.policy);
+    this.#layers = new LayerTracker(tf);
+    this.#residency = new Residency({
+      engine,
+      adapter,
+      vault: this.#vault,
+      meter: this.#meter,
+      budgetBytes: options.deviceBytes,
+      chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
+      rebuild: (block) => this.#iteration.replay.rebuild(block),
+      outOfMemory: (needBytes) => this.#outOfMemory(needBytes),
+    });
+    this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, {
+      engine,
+      runKernel: (name, inputs, attributes) => this.#interceptor.runOriginal(name, inputs, attributes),
+    });
+    this.#interceptor = new Interceptor({
+      engine,
+      residency: this.#residency,
+      iteration: this.#iteration,
+      layers: this.#layers,
+      meter: this.#meter,
+      passthrough: options.policy.passthrough,
+      reluFromOutput: proof.reluFromOutput,
+      stepOfRelu: adapter.name === "tensorflow" && proof.signIsStep ? "Sign" : null,
+      afterKernel: () => this.#afterKernel(),
+      finished: () => this.#finished(),
+    });
+    active.set(engine, this);
+    this.#residency.install();
+    this.#interceptor.install();
+    this.#layers.install();
+    this.#restoreOptimizers = options.policy.passthrough
+      ? interceptUpdatesOnly(tf, this.#interceptor)
+      : interceptOptimizers(tf, {
+          update: (_gradients, apply) => this.#interceptor.update(apply),
+          variable: (name, apply) => this.#layers.within(name.split("/")[0] ?? name, apply),
+        });
+    options.logger?.debug({ backend: this.backend, policy: options.policy.name }, "vdnn attached");
+  }
+
+  /** Exact device bytes now. */
+  get deviceBytes(): number {
+    return this.#residency.usedBytes;
+  }
+
+  /** What was measured so far. */
+  report(): SessionReport {
+    this.#interceptor.close();
+    const { deviceBytes, hostBytes, spillDirectory, policy } = this.#options;
+    const planned = this.#results.filter(({ mode }) => mode === "planned");
+    const { peakHostBytes, peakSpillBytes } = this.#vault.stats;
+    return {
+      schema: "vdnn-report/1",
+      source: "measured",
+      backend: this.backend,
+      policy: policy.name,
+      deviceMemoryBytes: Number.isFinite(deviceBytes) ? deviceBytes : null,
+      hostMemoryBytes: Number.isFinite(hostBytes) ? hostBytes : null,
+      spill: spillDirectory,
+      iterations: [...this.#results],
+      peakDeviceBytes: this.#meter.sessionPeakBytes,
+      peakHostBytes,
+      peakSpillBytes,
+      steadyPeakDeviceBytes:
+        planned.length === 0 ? null : Math.max(...planned.map((iteration) => iteration.peakDeviceBytes)),
+      plans: this.#planner.summaries,
+      warnings: [...this.#warnings],
+    };
+  }
+
+  /** The graph of the iteration recorded last; null before the first. */
+  graph(): Graph | null {
+    this.#interceptor.close();
+    return this.#graph;
+  }
+
+  /** Every event so far, when the session was made with `trace: true`. */
+  trace(): readonly TraceEvent[] {
+    return this.#meter.events;
+  }
+
+  /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */
+  async dispose(): Promise<void> {
+    this.detach();
+    await this.#vault.close();
+  }
+
+  /** The synchronous part of `dispose`; the spill streams end with the process. */
+  detach(): void {
+    if (!this.#attached) return;
+    this.#attached = false;
+    this.#interceptor.close();
+    this.#restoreOptimizers();
+    this.#layers.uninstall();
+    this.#interceptor.uninstall();
+    this.#residency.uninstall();
+    active.delete(this.#engine);
+  }
+
+  #victims(): VictimContext {
+    const { follower } = this.#iteration;
+    return {
+      clock: this.#residency.clock,
+      nextUse: (block) =>
+        follower !== null && block.index >= 0 ? follower.nextUse(block.index) : (this.#residency.clock - block.lastTouch) / 1e6,
+      isWeight: (block) => this.#interceptor.isWeight(block),
+    };
+  }
+
+  #afterKernel(): void {
+    const { adversarial, policy } = this.#options;
+    if (adversarial) this.#offloadIdle(0);
+    else if (policy.firstIteration === "offload" && this.#iteration.follower === null && this.#iteration.pass === "forward") {
+      this.#offloadIdle(IDLE_KERNELS);
+    }
+  }
+
+  /** Sends away what no kernel touched lately. */
+  #offloadIdle(kernels: number): void {
+    const residency = this.#residency;
+    // Nothing is in use between two kernels.
+    const context = { ...this.#victims(), clock: Number.NaN };
+    for (const block of [...residency.blocks()]) {
+      if (block.variables > 0 && !this.#options.adversarial) continue;
+      if (residency.clock - block.lastTouch >= kernels && mayLeave(block, context)) residency.offload(block, -block.lastTouch);
+    }
+  }
+
+  #finished(): void {
+    const { mode, followed } = this.#iteration.finish();
+    const { passthrough } = this.#options.policy;
+    const result = this.#meter.end(passthrough ? "stock" : mode, this.#iteration.busyMs, this.#iteration.log.ops.length);
+    if (followed === null && !passthrough) this.#learn();
+    this.#iteration.log.clear();
+    this.#results.push(result);
+    this.#options.logger?.debug({ iteration: result }, "vdnn iteration");
+    this.#options.onIteration?.(result);
+  }
+
+  #learn(): void {
+    const { log } = this.#iteration;
+    this.#graph = log.toGraph(`${this.backend} iteration of ${log.ops.length} kernels`, this.#layers.kinds);
+    const machine = this.#machine();
+    const { compiled, fits } = this.#planner.learn(this.#graph, machine);
+    const { policy, predicted } = compiled.plan;
+    this.#options.logger?.debug({ policy, predicted, fits }, "vdnn plan");
+    if (fits || !this.#options.policy.mayOffload) return;
+    const warning =
+      `policy ${policy} plans ${formatBytes(predicted.peakDeviceBytes)} of device memory for the iteration, ` +
+      `${formatBytes(machine.deviceBytes)} are left of the budget; the rest leaves on demand`;
+    this.#warnings.push(warning);
+    this.#options.logger?.warn(warning);
+  }
+
+  #machine(): Machine {
+    const { deviceBytes, hostBytes, spillBytes, spillDirectory } = this.#options;
+    return {
+      name: this.backend,
+      deviceBytes: deviceBytes - this.#bytesOutside(),
+      hostBytes: hostBytes + (spillDirectory === null ? 0 : spillBytes),
+      offloadGBps: this.#meter.gigabytesPerSecond("offload") ?? ASSUMED_GBPS,
+      prefetchGBps: this.#meter.gigabytesPerSecond("prefetch") ?? ASSUMED_GBPS,
+    };
+  }
+
+  /** Device bytes that the recorded iteration never touched. */
+  #bytesOutside(): number {
+    const inside = new Set<Block>();
+    for (const op of this.#iteration.log.ops) {
+      for (const { block } of op.reads) inside.add(block);
+      for (const { block } of op.writes) inside.add(block);
+    }
+    let bytes = 0;
+    for (const block of this.#residency.blocks()) {
+      if (block.residency === "device" && !inside.has(block)) bytes += block.bytes;
+    }
+    return bytes;
+  }
+
+  #outOfMemory(needBytes: number): VdnnError {
+    const residency = this.#residency;
+    return outOfMemory({
+      layer: this.#interceptor.layer || "a tensor made outside training",
+      needBytes,
+      usedBytes: residency.usedBytes,
+      budgetBytes: residency.budgetBytes,
+      policy: this.#options.policy,
+      blocks: residency.blocks(),
+      isWeight: (block) => this.#interceptor.isWeight(block),
+      log: this.#iteration.log,
+      clock: residency.clock,
+      compiled: this.#iteration.follower?.compiled ?? null,
+    });
+  }
+}
+
+/** Stock optimizers, only timed as the end of an iteration. */
+function interceptUpdatesOnly(tf: TensorFlow, interceptor: Interceptor): () => void {
+  return interceptOptimizers(tf, { update: (_gradients, apply) => interceptor.update(apply), variable: null });
+}
+
+function makeVault({ hostBytes, spillDirectory, spillBytes, now }: SessionOptions, meter: Meter): Vault {
+  const pool = new HostPool({ capacityBytes: hostBytes });
+  if (spillDirectory === null) return new Vault({ pool, now });
+  const stream = (name: string): WorkerStream =>
+    new WorkerStream({
+      name,
+      onSpan: ({ kind, bytes, startMs, endMs }) =>
+        meter.span(kind === "write" ? "spill-write" : "spill-read", kind, startMs, endMs - startMs, bytes),
+    });
+  return new Vault({
+    pool,
+    spill: SpillFile.create({ directory: spillDirectory, maxBytes: spillBytes }),
+    offloadStream: stream("offload"),
+    prefetchStream: stream("prefetch"),
+    now,
+  });
+}
