@@ -2,7 +2,7 @@
  * What differs per TF.js backend, behind one interface: copy out, copy in, release, adopt. An adapter moves the bytes of one
  * dataId; it keeps no tables and decides nothing.
  */
-import type { DataId, DataStorage, DType, EngineBackend, TensorInfo } from "../runtime/engine.ts";
+import type { DataId, DataStorage, DType, EngineBackend, TensorFlow, TensorInfo } from "../runtime/engine.ts";
 
 export interface DeviceAdapter {
   /** Name of the TF.js backend. */
@@ -10,9 +10,13 @@ export interface DeviceAdapter {
   readonly backend: EngineBackend;
   /** The backend's own table of buffers; the ledger listens on its `set` and `delete`. */
   readonly storage: DataStorage<unknown>;
+  /** True when this call only hands its input's dataId on, by reference count: no byte is read or written. */
+  passesThrough(kernel: string, input: TensorInfo, attributes: object | undefined): boolean;
   /** True when this call's output will share the buffer of its first input under a dataId of its own. */
   sharesInput(kernel: string, input: TensorInfo, attributes: object | undefined): boolean;
 
+  /** Replaces kernels of the backend by ones that give the same bits with less memory; returns the function that undoes it. */
+  replaceKernels(tf: TensorFlow): () => void;
   /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
   describe(record: unknown): { shape: number[]; dtype: DType } | null;
   /** Copies the data to host memory of exactly its size. The device buffer stays. */
@@ -25,4 +29,9 @@ export interface DeviceAdapter {
   adopt(dataId: DataId, from: DataId, shape: number[], dtype: DType, refCount: number): void;
   /** Creates a buffer for an absent dataId that shares the memory of `of`, seen with another shape. */
   alias(dataId: DataId, of: DataId, shape: number[], dtype: DType, refCount: number): void;
+}
+
+/** A cast to the type that the tensor has already. */
+export function isCastToSame(kernel: string, input: TensorInfo, attributes: object | undefined): boolean {
+  return kernel === "Cast" && (attributes as { dtype?: DType } | undefined)?.dtype === input.dtype;
 }

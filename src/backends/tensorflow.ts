@@ -15,7 +15,7 @@ import {
   type Values,
   viewAs,
 } from "../runtime/engine.ts";
-import type { DeviceAdapter } from "./adapter.ts";
+import { type DeviceAdapter, isCastToSame } from "./adapter.ts";
 
 interface TensorFlowRecord {
   readonly shape: number[];
@@ -97,9 +97,10 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage: storage as DataStorage<unknown>,
     sharesInput(kernel, input, attributes) {
-      if (kernel === "Reshape" || kernel === "ExpandDims") return true;
-      return kernel === "Cast" && (attributes as { dtype?: DType } | undefined)?.dtype === input.dtype;
+      return kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes);
     },
+    passesThrough: (kernel) => kernel === "Identity",
+    replaceKernels: () => () => undefined,
     describe(record) {
       const { shape, dtype } = record as TensorFlowRecord;
       const name = typeName(dtype);

@@ -2,8 +2,16 @@
  * The `wasm` backend: device memory is the heap of the WebAssembly module (4 GiB at most), copies are memory copies on the
  * calling thread. Kernels keep a numeric id per buffer, so a buffer changes its dataId by moving its record.
  */
-import { type DataId, type DataStorage, type DType, type EngineBackend, viewAs } from "../runtime/engine.ts";
-import type { DeviceAdapter } from "./adapter.ts";
+import {
+  type DataId,
+  type DataStorage,
+  type DType,
+  type EngineBackend,
+  type TensorFlow,
+  type TensorInfo,
+  viewAs,
+} from "../runtime/engine.ts";
+import { type DeviceAdapter, isCastToSame } from "./adapter.ts";
 
 interface WasmRecord {
   readonly memoryOffset: number | null;
@@ -25,6 +33,9 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage: storage as DataStorage<unknown>,
     sharesInput: () => false,
+    passesThrough: (kernel, input, attributes) =>
+      kernel === "Identity" || kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes),
+    replaceKernels: shareByReference,
     describe(record) {
       const { memoryOffset, shape, dtype } = record as WasmRecord;
       return memoryOffset === null ? null : { shape, dtype };
@@ -50,4 +61,40 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
       throw new Error("wasm shares buffers under one dataId");
     },
   };
+}
+
+interface KernelCall {
+  readonly inputs: { readonly x: TensorInfo };
+  readonly attrs: object;
+  readonly backend: EngineBackend;
+}
+
+type KernelConfig = Parameters<TensorFlow["registerKernel"]>[0];
+
+/**
+ * The backend's Identity copies, and so does its Cast to the type that is there already: every tensor saved for
+ * backpropagation takes its memory twice. Buffers are never written after the kernel that made them (Reshape shares them by
+ * reference count as well), so these two can do the same.
+ */
+function shareByReference(tf: TensorFlow): () => void {
+  const undo = ["Identity", "Cast"].map((kernelName) => {
+    const stock = tf.getKernel(kernelName, "wasm");
+    if (stock === undefined) return () => undefined;
+    const kernelFunc = (call: KernelCall): unknown => {
+      const { inputs, attrs, backend } = call;
+      const { dataId, shape, dtype } = inputs.x;
+      if (dtype === "string" || (kernelName === "Cast" && !isCastToSame(kernelName, inputs.x, attrs))) {
+        return (stock.kernelFunc as unknown as (call: KernelCall) => unknown)(call);
+      }
+      backend.incRef(dataId);
+      return { dataId, shape, dtype };
+    };
+    tf.unregisterKernel(kernelName, "wasm");
+    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc } as unknown as KernelConfig);
+    return () => {
+      tf.unregisterKernel(kernelName, "wasm");
+      tf.registerKernel(stock);
+    };
+  });
+  return () => undo.forEach((restore) => restore());
 }

@@ -5,7 +5,6 @@
  *
  * Invariant: an entry of the ring is rewritten only after the command in it completed and its result was taken.
  */
-import { once } from "node:events";
 import { getSystemErrorName } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { VdnnError } from "../errors.ts";
@@ -72,6 +71,7 @@ export class WorkerStream implements Stream<CopyCommand> {
   #bytesMoved = 0;
   #awaiting = 0;
   #exited = false;
+  readonly #exit: Promise<void>;
   #failure: unknown;
   #closing: Promise<void> | undefined;
 
@@ -98,7 +98,13 @@ export class WorkerStream implements Stream<CopyCommand> {
       transferList: [port2],
     });
     this.#worker.on("error", (error) => (this.#failure = error));
-    this.#worker.on("exit", () => (this.#exited = true));
+    // Not `events.once`, which rejects when the thread dies of an error.
+    this.#exit = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        this.#exited = true;
+        resolve();
+      });
+    });
     this.#worker.unref();
     this.#port.unref();
   }
@@ -259,7 +265,7 @@ export class WorkerStream implements Stream<CopyCommand> {
       void this.#worker.terminate();
     }
     this.#worker.ref();
-    if (!this.#exited) await once(this.#worker, "exit");
+    await this.#exit;
     this.#port.close();
   }
 }

@@ -105,6 +105,8 @@ export interface EngineMethods {
   ): void;
   moveData(backend: EngineBackend, dataId: DataId): void;
   makeTensor(values: Values, shape: number[], dtype?: DType, backend?: EngineBackend): EngineTensor;
+  readSync(dataId: DataId): Values;
+  read(dataId: DataId): Promise<Values>;
   incRef(tensor: EngineTensor, backend: EngineBackend | null): void;
   disposeTensor(tensor: EngineTensor): void;
   keep<T extends EngineTensor>(tensor: T): T;
@@ -118,7 +120,6 @@ export interface Engine extends EngineMethods {
   startTape(): void;
   endTape(): void;
   makeTensorFromTensorInfo(info: TensorInfo, backend?: EngineBackend): EngineTensor;
-  readSync(dataId: DataId): Values;
 }
 
 export function engineOf(tf: TensorFlow): Engine {

@@ -23,7 +23,7 @@ import { estimateBytes } from "./estimate.ts";
 import type { Iteration } from "./iteration.ts";
 import type { LayerTracker } from "./layers.ts";
 import type { Meter } from "./meter.ts";
-import { CONSTANT } from "./oplog.ts";
+import { CONSTANT, type ConstantAttributes, READ } from "./oplog.ts";
 import { tensorsOf } from "./replay.ts";
 import type { Residency } from "./residency.ts";
 
@@ -53,6 +53,8 @@ const METHODS: readonly (keyof EngineMethods)[] = [
   "addTapeNode",
   "moveData",
   "makeTensor",
+  "readSync",
+  "read",
   "incRef",
   "disposeTensor",
   "keep",
@@ -100,6 +102,14 @@ export class Interceptor {
       addTapeNode: (...args) => this.#addTapeNode(...args),
       moveData: (backend, dataId) => this.#moveData(backend, dataId),
       makeTensor: (...args) => this.#makeTensor(...args),
+      readSync: (dataId) => {
+        this.#noteRead(dataId);
+        return this.#original.readSync(dataId);
+      },
+      read: (dataId) => {
+        this.#noteRead(dataId);
+        return this.#original.read(dataId);
+      },
       incRef: (tensor, backend) => this.#incRef(tensor, backend),
       disposeTensor: (tensor) => this.#disposeTensor(tensor),
       keep: (tensor) => this.#keep(tensor),
@@ -147,9 +157,14 @@ export class Interceptor {
   }
 
   #runKernel(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
-    // An Identity shares its input's buffer by reference count: no byte is read or written.
-    if (this.#depth > 0 || name === "Identity") return this.#call(name, inputs, attributes);
+    if (this.#depth > 0) return this.#call(name, inputs, attributes);
     const { iteration, meter, residency, stepOfRelu } = this.#context;
+    if (PASSING.has(name)) {
+      const [first] = tensorsOf(inputs);
+      if (first !== undefined && residency.adapter.passesThrough(name, first, attributes)) {
+        return this.#original.runKernel(name, inputs, attributes);
+      }
+    }
     if (stepOfRelu !== null && name === "Step" && this.#reluOutputs.has(inputs["x"] as EngineTensor)) {
       return this.#runKernel(stepOfRelu, inputs, {});
     }
@@ -197,10 +212,13 @@ export class Interceptor {
       const entry = residency.entry(dataId);
       if (entry !== undefined) writes.push(entry);
     }
-    // A reshape that returns its input's own dataId computes nothing and leaves no trace in the record.
-    if (writes.every((entry) => reads.includes(entry))) return;
     iteration.ran({ name, inputs, attributes, reads, writes, layer: this.layer, ms, needBytes });
     this.#context.afterKernel();
+  }
+
+  /** A tensor from JavaScript values as TF.js makes it, for replays. */
+  makeOriginal(...args: Parameters<EngineMethods["makeTensor"]>): EngineTensor {
+    return this.#original.makeTensor(...args);
   }
 
   #call(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
@@ -384,8 +402,17 @@ export class Interceptor {
     if (iteration.pass === null) return this.#original.makeTensor(...args);
     this.#opLayer = `${CONSTANT}_${iteration.log.ops.length}`;
     const tensor = this.#original.makeTensor(...args);
-    this.#ran(CONSTANT, {}, undefined, [], tensor, 0, bytes);
+    const attributes: ConstantAttributes = { values: args[0] };
+    this.#ran(CONSTANT, {}, attributes, [], tensor, 0, bytes);
     return tensor;
+  }
+
+  /** The program reads a tensor in the middle of an iteration (`dataSync`): that is a use like any other. */
+  #noteRead(dataId: DataId): void {
+    const { iteration, residency } = this.#context;
+    const entry = residency.entry(dataId);
+    if (iteration.pass === null || this.#depth > 0 || entry === undefined) return;
+    iteration.ran({ name: READ, inputs: {}, attributes: undefined, reads: [entry], writes: [], layer: this.layer, ms: 0, needBytes: 0 });
   }
 
   /** A variable takes a buffer: at its creation, and at every assign. */
@@ -440,6 +467,8 @@ export class Interceptor {
 
 /** Kernels that may share a buffer on some backend; looked at before asking the adapter. */
 const SHARING: ReadonlySet<string> = new Set(["Reshape", "ExpandDims", "Cast"]);
+/** Kernels that may hand their input's dataId on, likewise. */
+const PASSING: ReadonlySet<string> = new Set([...SHARING, "Identity"]);
 
 function ones(engine: Engine, shape: number[]): EngineTensor {
   const size = shape.reduce((product, dimension) => product * dimension, 1);

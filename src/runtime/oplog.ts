@@ -4,9 +4,12 @@
  */
 import type { Graph, GraphKernel, GraphTensor, Pass, Role } from "../graph/graph.ts";
 import type { Block, Entry } from "./block.ts";
-import type { NamedTensors } from "./engine.ts";
+import type { NamedTensors, Values } from "./engine.ts";
 
-/** One kernel of the running iteration. A constant made from JavaScript values is one without inputs. */
+/**
+ * One kernel of the running iteration. A constant made from JavaScript values is one without inputs, a read by the program
+ * (`dataSync`) one without outputs.
+ */
 export interface Op {
   readonly name: string;
   /** As the kernel was called; tensors in it may be disposed by now, their shapes stay readable. */
@@ -23,6 +26,13 @@ export interface Op {
 
 /** Name of the op that stands for a tensor made from JavaScript values. */
 export const CONSTANT = "Constant";
+/** Name of the op that stands for a read by the program. */
+export const READ = "Read";
+
+/** Attributes of a constant: the values themselves, so that it can be made again. */
+export interface ConstantAttributes {
+  readonly values: Values;
+}
 
 /** Kernels that draw random numbers on the device: running them again gives others. */
 const RANDOM_KERNELS: ReadonlySet<string> = new Set(["Multinomial", "RandomUniformInt", "RandomUniform", "Dropout"]);
@@ -36,7 +46,8 @@ export class OpLog {
 
   add(op: Op): void {
     this.ops.push(op);
-    for (const entry of op.writes) this.#producers.set(entry, op);
+    // What only hands its input on has not made it.
+    for (const entry of op.writes) if (!op.reads.includes(entry)) this.#producers.set(entry, op);
   }
 
   producer(entry: Entry): Op | undefined {
@@ -92,7 +103,7 @@ export class OpLog {
         inputs: distinct(op.reads.map((entry) => indices.of(entry.block))),
         outputs,
         workspaceBytes: Math.max(0, op.needBytes - freshBytes) + this.#inPlaceBytes(op, indices),
-        ...(op.name === CONSTANT || RANDOM_KERNELS.has(op.name) ? { recomputable: false } : {}),
+        ...(op.name === CONSTANT || op.name === READ || RANDOM_KERNELS.has(op.name) ? { recomputable: false } : {}),
       };
     });
     const used = new Set(kernels.map((kernel) => kernel.layer ?? ""));

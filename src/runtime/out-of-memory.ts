@@ -14,13 +14,12 @@ export interface Shortage {
   readonly usedBytes: number;
   readonly budgetBytes: number;
   readonly policy: Policy;
-  readonly blocks: Iterable<Block>;
+  readonly blocks: readonly Block[];
   readonly isWeight: (block: Block) => boolean;
   readonly log: OpLog;
   readonly clock: number;
   /** The plan that was being followed, whose graph knows the rest of the iteration. */
   readonly compiled: CompiledPlan | null;
-  /** Device bytes that do not belong to the iteration. */
   readonly cause?: unknown;
 }
 
@@ -82,7 +81,7 @@ function liveGroups({ blocks, isWeight, clock, log }: Shortage): LiveGroup[] {
 }
 
 function largest({ blocks, log }: Shortage): { readonly layer: string; readonly kernel: string; readonly bytes: number }[] {
-  return [...blocks]
+  return blocks
     .filter((block) => block.residency === "device")
     .toSorted((a, b) => b.bytes - a.bytes)
     .slice(0, 5)

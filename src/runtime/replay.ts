@@ -8,9 +8,9 @@
  */
 import { VdnnError } from "../errors.ts";
 import type { Block, Entry } from "./block.ts";
-import type { Engine, EngineTensor, KernelResult, NamedTensors } from "./engine.ts";
+import type { DType, Engine, EngineTensor, KernelResult, NamedTensors, Values } from "./engine.ts";
 import type { Meter } from "./meter.ts";
-import type { Op, OpLog } from "./oplog.ts";
+import { CONSTANT, type ConstantAttributes, type Op, type OpLog } from "./oplog.ts";
 import type { Residency } from "./residency.ts";
 
 export interface ReplayContext {
@@ -20,6 +20,7 @@ export interface ReplayContext {
   readonly meter: Meter;
   /** The kernel as TF.js runs it, without the session's own bookkeeping. */
   readonly runKernel: (name: string, inputs: NamedTensors, attributes: object | undefined) => KernelResult;
+  readonly makeTensor: (values: Values, shape: number[], dtype: DType | undefined) => EngineTensor;
 }
 
 export class Replay {
@@ -61,7 +62,7 @@ export class Replay {
     engine.state.kernelDepth++;
     let result: KernelResult;
     try {
-      result = this.#context.runKernel(op.name, inputs, op.attributes);
+      result = op.name === CONSTANT ? this.#constant(op) : this.#context.runKernel(op.name, inputs, op.attributes);
     } finally {
       engine.state.kernelDepth--;
       for (const tensor of tensorsOf(inputs)) tensor.dispose();
@@ -92,6 +93,12 @@ export class Replay {
   clear(): void {
     for (const tensor of this.#standIns.values()) tensor.dispose();
     this.#standIns.clear();
+  }
+
+  #constant(op: Op): EngineTensor {
+    const [entry] = op.writes;
+    const { values } = op.attributes as ConstantAttributes;
+    return this.#context.makeTensor(values, entry?.shape ?? [], entry?.dtype);
   }
 
   #settle(tensor: EngineTensor, entry: Entry | undefined): void {

@@ -81,7 +81,6 @@ function selfTest(tf: TensorFlow, options: SessionOptions): void {
 
 export class Session {
   readonly backend: string;
-  readonly #tf: TensorFlow;
   readonly #engine: Engine;
   readonly #options: SessionOptions;
   readonly #meter: Meter;
@@ -92,6 +91,7 @@ export class Session {
   readonly #iteration: Iteration;
   readonly #interceptor: Interceptor;
   readonly #restoreOptimizers: () => void;
+  readonly #restoreKernels: () => void;
   readonly #results: IterationResult[] = [];
   readonly #warnings: string[] = [];
   #graph: Graph | null = null;
@@ -102,7 +102,6 @@ export class Session {
     const engine = engineOf(tf);
     const adapter = adapterFor(engine);
     const proof = proveRelu(engine);
-    this.#tf = tf;
     this.#engine = engine;
     this.#options = options;
     this.backend = adapter.name;
@@ -124,6 +123,7 @@ export class Session {
     this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, {
       engine,
       runKernel: (name, inputs, attributes) => this.#interceptor.runOriginal(name, inputs, attributes),
+      makeTensor: (values, shape, dtype) => this.#interceptor.makeOriginal(values, shape, dtype),
     });
     this.#interceptor = new Interceptor({
       engine,
@@ -141,6 +141,7 @@ export class Session {
     this.#residency.install();
     this.#interceptor.install();
     this.#layers.install();
+    this.#restoreKernels = options.policy.passthrough ? () => undefined : adapter.replaceKernels(tf);
     this.#restoreOptimizers = options.policy.passthrough
       ? interceptUpdatesOnly(tf, this.#interceptor)
       : interceptOptimizers(tf, {
@@ -203,6 +204,7 @@ export class Session {
     this.#attached = false;
     this.#interceptor.close();
     this.#restoreOptimizers();
+    this.#restoreKernels();
     this.#layers.uninstall();
     this.#interceptor.uninstall();
     this.#residency.uninstall();
@@ -297,7 +299,7 @@ export class Session {
       usedBytes: residency.usedBytes,
       budgetBytes: residency.budgetBytes,
       policy: this.#options.policy,
-      blocks: residency.blocks(),
+      blocks: [...residency.blocks()],
       isWeight: (block) => this.#interceptor.isWeight(block),
       log: this.#iteration.log,
       clock: residency.clock,

@@ -13,7 +13,7 @@ const OPS: Readonly<Record<string, (tf: TensorFlow, x: Tensor2D, step: number) =
     const stacked = tf.stack([left, right.square(), left.mul(right)]);
     return [tf.concat([right, left, x.square()], 1).square(), ...tf.unstack(stacked, 1).map((part) => part.square())];
   },
-  "gather, oneHot and unsortedSegmentSum": (tf, x, step) => {
+  "gather and unsortedSegmentSum": (tf, x, step) => {
     const rows = integers(tf, `rows${step}`, [7], 4) as Tensor1D;
     const gathered = tf.gather(x, rows);
     return [gathered.square(), tf.unsortedSegmentSum(gathered, rows, 4).square()];
@@ -23,7 +23,7 @@ const OPS: Readonly<Record<string, (tf: TensorFlow, x: Tensor2D, step: number) =
     const chosen = tf.where(other.greater(0), x.square(), other.mul(x));
     return [chosen, tf.maximum(x, other).square(), tf.minimum(x, 0.1).square(), x.clipByValue(-0.3, 0.3).square()];
   },
-  "pad, slice, stridedSlice, reverse, tile and broadcast": (tf, x) => [
+  "pad, mirrorPad, slice, reverse, tile and broadcast": (tf, x) => [
     tf
       .pad(x, [
         [1, 2],

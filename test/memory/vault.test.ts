@@ -188,9 +188,10 @@ describe("Vault", () => {
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant("put" as const), fc.integer({ min: 0, max: 80_000 })) },
   { weight: 4, arbitrary: fc.tuple(fc.constant("open" as const), fc.nat(5)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant("regret" as const), fc.nat(5)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant("readAhead" as const), fc.nat(5)) },
   { weight: 3, arbitrary: fc.tuple(fc.constantFrom("spill" as const, "host" as const), fc.nat(5)) },
-  { weight: 4, arbitrary: fc.tuple(fc.constant("release" as const), fc.nat(5)) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant("release" as const), fc.nat(5)) },
   { weight: 3, arbitrary: fc.tuple(fc.constantFrom("tickOffload" as const, "tickPrefetch" as const), fc.nat(3)) },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom("breakDisk" as const, "mendDisk" as const), fc.nat()) },
 );
@@ -242,7 +243,16 @@ async function runModel(steps: readonly (readonly [string, number])[], rig: Rig)
     const chosen = live[index];
     if (chosen === undefined) continue;
     if (action === "open") openAndCheck(chosen);
-    if (action === "readAhead") vault.readAhead(chosen.parcel);
+    if (action === "readAhead" || action === "regret") {
+      // Spilled ones are the interesting ones; to regret is to release while the copy is still under way.
+      const spilled = live.filter(({ parcel }) => parcel.tier === "spill");
+      const target = spilled[argument % Math.max(1, spilled.length)];
+      if (target !== undefined && vault.readAhead(target.parcel) && action === "regret") {
+        vault.release(target.parcel);
+        live.splice(live.indexOf(target), 1);
+      }
+      continue;
+    }
     if (action === "spill" || action === "host") vault.prefer(chosen.parcel, action);
     if (action === "release") {
       vault.release(chosen.parcel);

@@ -1,7 +1,7 @@
 /** The networks against their papers: parameters, layers, names; and what they promise: the same build twice, a falling loss. */
 import * as tf from "@tensorflow/tfjs";
 import type { LayersModel } from "@tensorflow/tfjs";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { VdnnError } from "../../src/errors.ts";
 import { findNetwork, networks, type NetworkOptions } from "../../src/networks/index.ts";
 
@@ -17,6 +17,9 @@ function build(name: string, options: NetworkOptions = {}): LayersModel {
 beforeAll(async () => {
   await tf.setBackend("cpu");
   await tf.ready();
+});
+
+beforeEach(() => {
   tensorsBefore = tf.memory().numTensors;
 });
 
@@ -31,16 +34,25 @@ const trainable = (model: LayersModel): number => sum(model.trainableWeights.map
 const convolutions = (model: LayersModel): number =>
   model.layers.filter((layer) => layer.getClassName() === "Conv2D").length;
 
+/** The values of every weight but biases and the like, which all start alike. */
+const kernels = (model: LayersModel): string[] =>
+  model
+    .getWeights()
+    .filter((weight) => weight.rank > 1)
+    .map((weight) => weight.dataSync().join());
+
 /** Options under which a network takes milliseconds on the reference backend. */
 function tiny(name: string): NetworkOptions {
   const { defaults } = findNetwork(name);
   if (defaults.sequenceLength > 0) return { depth: 2, width: 16, sequenceLength: 8, vocabulary: 40, classes: 3 };
   const depth = { chain: 5, densenet: 10, resnet: 8 }[name];
-  return { depth, width: name === "chain" ? 8 : 1 / 16, imageSize: 8, classes: 3 };
+  // Not so narrow that a layer has a single channel: one dead relu would then stop all learning.
+  const width = { chain: 4, densenet: 1 / 4, squeezenet: 1 / 8, googlenet: 1 / 16 }[name] ?? 1 / 32;
+  return { depth, width, imageSize: 8, classes: 3 };
 }
 
 describe("trainable parameters as published", () => {
-  test.each([
+  test.each<[string, NetworkOptions, number, string]>([
     ["vgg", {}, 138_357_544, "Keras and torchvision: VGG-16"],
     ["alexnet", {}, 61_100_840, "torchvision: AlexNet"],
     ["overfeat", {}, 145_920_872, "arXiv:1312.6229, table 3: 145 million"],
@@ -51,8 +63,8 @@ describe("trainable parameters as published", () => {
     ["densenet", {}, 7_978_856, "torchvision: DenseNet-121"],
     ["densenet", { depth: 201 }, 20_013_928, "torchvision: DenseNet-201"],
     ["squeezenet", {}, 1_248_424, "torchvision: SqueezeNet 1.0"],
-    ["mobilenet", {}, 4_231_976, "torchvision and Keras: MobileNet v1"],
-  ] as const)("%s %o has %i (%s)", (name, options, parameters) => {
+    ["mobilenet", {}, 4_231_976, "Keras: MobileNet v1"],
+  ])("%s %o has %i (%s)", (name, options, parameters) => {
     expect(trainable(build(name, { ...options, initialization: "zeros" }))).toBe(parameters);
   });
 
@@ -117,11 +129,6 @@ describe.each(Object.keys(networks))("%s", (name) => {
   test("has other weights with another seed, and no two layers alike", () => {
     const first = build(name, tiny(name));
     const second = build(name, { ...tiny(name), seed: 2 });
-    const kernels = (model: LayersModel) =>
-      model
-        .getWeights()
-        .filter((w) => w.rank > 1)
-        .map((w) => w.dataSync().join());
     expect(kernels(first).filter((kernel, i) => kernel === kernels(second)[i])).toEqual([]);
     expect(new Set(kernels(first)).size).toBe(kernels(first).length);
   });
@@ -139,11 +146,11 @@ describe.each(Object.keys(networks))("%s", (name) => {
   test("learns: the loss falls on a batch that it sees again and again", async () => {
     const network = findNetwork(name);
     const model = build(name, tiny(name));
-    const optimizer = tf.train.adam(0.005);
+    const optimizer = tf.train.adam(0.02);
     model.compile({ loss: network.loss, optimizer });
-    const { xs, ys } = network.batch(tf, model, 6, 7);
+    const { xs, ys } = network.batch(tf, model, 4, 7);
     const losses: number[] = [];
-    for (let step = 0; step < 8; step++) losses.push(...[await model.trainOnBatch(xs, ys)].flat());
+    for (let step = 0; step < 7; step++) losses.push(...[await model.trainOnBatch(xs, ys)].flat());
     expect(Math.min(...losses.slice(-3))).toBeLessThan((losses[0] ?? 0) * 0.95);
     tf.dispose([xs, ys]);
     optimizer.dispose();

@@ -1,0 +1,91 @@
+/**
+ * The conformance suite: every training case under every policy gives the bits of stock TensorFlow.js, leaves no tensor behind,
+ * and leaves the engine as it was. One test file per backend calls it, because TensorFlow.js is one per process.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { policies } from "../../src/plan/policies/index.ts";
+import type { VirtualizeOptions } from "../../src/runtime/options.ts";
+import { virtualize } from "../../src/runtime/session.ts";
+import type { TensorFlow } from "../../src/networks/network.ts";
+import { cases, type ConformanceCase, type TrainResult, whyUnsupported } from "./cases.ts";
+
+const STEPS = 5;
+
+interface Mode {
+  readonly name: string;
+  readonly options: VirtualizeOptions;
+}
+
+const MODES: readonly Mode[] = [
+  ...policies.map(({ name }) => ({ name, options: { policy: name } })),
+  { name: "offloading everything after each kernel", options: { policy: "vdnn-all", adversarial: true } },
+  {
+    name: "offloading everything after each kernel through a small host pool to disk",
+    options: { policy: "vdnn-dyn", adversarial: true, hostMemory: "2MiB", spill: true },
+  },
+];
+
+export interface SuiteOptions {
+  readonly backend: string;
+  readonly costs: readonly ConformanceCase["cost"][];
+  readonly load: () => Promise<TensorFlow>;
+}
+
+export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
+  let tf: TensorFlow;
+  const stock = new Map<string, Promise<TrainResult>>();
+
+  beforeAll(async () => {
+    tf = await load();
+    expect(tf.getBackend()).toBe(backend);
+  });
+
+  afterAll(() => stock.clear());
+
+  for (const conformanceCase of cases) {
+    const { name, cost, train } = conformanceCase;
+    if (!costs.includes(cost)) continue;
+    const unsupported = whyUnsupported(conformanceCase, backend);
+    describe.skipIf(unsupported !== undefined)(`${name}${unsupported === undefined ? "" : ` (${unsupported})`}`, () => {
+      for (const mode of MODES) {
+        test(`has the same bits under ${mode.name}`, async () => {
+          let expected = stock.get(name);
+          if (expected === undefined) {
+            expected = train(tf, STEPS);
+            stock.set(name, expected);
+          }
+          const reference = await expected;
+          const tensors = tf.memory().numTensors;
+          const own = Object.keys(tf.engine()).toSorted();
+          const session = await virtualize(tf, mode.options);
+          let result: TrainResult;
+          try {
+            result = await train(tf, STEPS);
+            expect(session.report().iterations.length).toBeGreaterThan(0);
+          } finally {
+            await session.dispose();
+          }
+          expect(differences(reference, result)).toEqual([]);
+          expect(tf.memory().numTensors).toBe(tensors);
+          expect(Object.keys(tf.engine()).toSorted()).toEqual(own);
+        });
+      }
+    });
+  }
+}
+
+/** The names of what differs between two results. */
+export function differences(a: TrainResult, b: TrainResult): string[] {
+  const names: string[] = [];
+  if (a.losses.length !== b.losses.length || a.losses.some((loss, i) => !Object.is(loss, b.losses[i]))) names.push("losses");
+  if (a.weights.length !== b.weights.length) names.push("weights");
+  for (const [i, { name, bits }] of a.weights.entries()) {
+    const other = b.weights[i];
+    if (other?.name !== name || !sameBits(bits, other.bits)) names.push(name);
+  }
+  return names;
+}
+
+function sameBits(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((word, i) => word === b[i]);
+}
