@@ -5,8 +5,8 @@
 import { VdnnError } from "./errors.ts";
 
 export const KIB = 1024;
-export const MIB = 1024 * KIB;
-export const GIB = 1024 * MIB;
+export const MIB: number = 1024 * KIB;
+export const GIB: number = 1024 * MIB;
 
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   "": 1,

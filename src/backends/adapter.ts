@@ -32,6 +32,6 @@ export interface DeviceAdapter {
 }
 
 /** A cast to the type that the tensor has already. */
-export function isCastToSame(kernel: string, input: TensorInfo, attributes: object | undefined): boolean {
-  return kernel === "Cast" && (attributes as { dtype?: DType } | undefined)?.dtype === input.dtype;
+export function isCastToSame(kernel: string, input: TensorInfo, attributes: { dtype?: DType } | undefined): boolean {
+  return kernel === "Cast" && attributes?.dtype === input.dtype;
 }

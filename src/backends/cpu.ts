@@ -22,10 +22,13 @@ export function cpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
   return {
     name: "cpu",
     backend,
-    storage: storage as DataStorage<unknown>,
+    storage,
     sharesInput: () => false,
     passesThrough: (kernel, input, attributes) =>
-      kernel === "Identity" || kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes),
+      kernel === "Identity" ||
+      kernel === "Reshape" ||
+      kernel === "ExpandDims" ||
+      isCastToSame(kernel, input, attributes),
     replaceKernels: () => () => undefined,
     describe(record) {
       const { values, dtype, complexTensorInfos } = record as CpuRecord;

@@ -15,7 +15,7 @@ import { registerWasmTrainingKernels } from "./wasm-kernels.ts";
 export type BackendName = "tensorflow" | "wasm" | "cpu";
 
 /** Fastest first: the order in which the default is chosen. */
-export const BACKENDS = ["tensorflow", "wasm", "cpu"] as const satisfies readonly BackendName[];
+export const BACKENDS: readonly BackendName[] = ["tensorflow", "wasm", "cpu"];
 
 export interface LoadedBackend {
   readonly tf: TensorFlow;

@@ -95,7 +95,7 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
   return {
     name: "tensorflow",
     backend,
-    storage: storage as DataStorage<unknown>,
+    storage,
     sharesInput(kernel, input, attributes) {
       return kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes);
     },

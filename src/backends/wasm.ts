@@ -31,10 +31,13 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
   return {
     name: "wasm",
     backend,
-    storage: storage as DataStorage<unknown>,
+    storage,
     sharesInput: () => false,
     passesThrough: (kernel, input, attributes) =>
-      kernel === "Identity" || kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes),
+      kernel === "Identity" ||
+      kernel === "Reshape" ||
+      kernel === "ExpandDims" ||
+      isCastToSame(kernel, input, attributes),
     replaceKernels: shareByReference,
     describe(record) {
       const { memoryOffset, shape, dtype } = record as WasmRecord;

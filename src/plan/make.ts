@@ -27,5 +27,8 @@ export function makePlan(graph: Graph, machine: Machine, policy: Policy): MadePl
     recomputeMs,
     stallMs,
   };
-  return { plan: { schema: "vdnn-plan/1", graph: graph.name, machine: machine.name, policy: chosen, steps, predicted }, fits };
+  return {
+    plan: { schema: "vdnn-plan/1", graph: graph.name, machine: machine.name, policy: chosen, steps, predicted },
+    fits,
+  };
 }

@@ -7,7 +7,7 @@ import { lifetimes } from "../graph/lifetimes.ts";
 import type { Transfer } from "./steps.ts";
 
 /** Below this a copy costs more in calls than it saves in bytes. */
-export const MIN_TRANSFER_BYTES = 16 * 1024;
+export const MIN_TRANSFER_BYTES: number = 16 * 1024;
 
 /** The stretch between the last use of a tensor in the forward pass and its first use after it. */
 export interface Gap {

@@ -24,7 +24,11 @@ export function validate(graph: Graph, steps: readonly PlanStep[], deviceBytes: 
   const computed = new Set<number>();
   const fail = (position: number, rule: string): never => {
     const step = steps[position];
-    throw new VdnnError("ERR_INVALID_PLAN", `step ${position} (${JSON.stringify(step)}): ${rule}`, { position, step, rule });
+    throw new VdnnError("ERR_INVALID_PLAN", `step ${position} (${JSON.stringify(step)}): ${rule}`, {
+      position,
+      step,
+      rule,
+    });
   };
   let next = 0;
   steps.forEach((step, position) => {
@@ -32,8 +36,10 @@ export function validate(graph: Graph, steps: readonly PlanStep[], deviceBytes: 
       const kernel = graph.kernels[step.kernel] ?? fail(position, "there is no such kernel");
       if (step.kind === "compute" && step.kernel !== next++) fail(position, `kernel ${next - 1} is due`);
       if (step.kind === "recompute" && !computed.has(step.kernel)) fail(position, "it has not run a first time");
-      if (step.kind === "recompute" && kernel.recomputable === false) fail(position, "running it again gives another result");
-      for (const t of kernel.inputs) if (place[t] !== "device") fail(position, `input ${t} is ${place[t] ?? "unknown"}`);
+      if (step.kind === "recompute" && kernel.recomputable === false)
+        fail(position, "running it again gives another result");
+      for (const t of kernel.inputs)
+        if (place[t] !== "device") fail(position, `input ${t} is ${place[t] ?? "unknown"}`);
       for (const t of kernel.outputs) {
         place[t] = "device";
         hostCopy.delete(t);
@@ -41,13 +47,15 @@ export function validate(graph: Graph, steps: readonly PlanStep[], deviceBytes: 
       computed.add(step.kernel);
       const used = place.reduce((sum, where, t) => sum + (where === "device" ? (graph.tensors[t]?.bytes ?? 0) : 0), 0);
       const during = used + (kernel.workspaceBytes ?? 0);
-      if (during > deviceBytes) fail(position, `${formatBytes(during)} exceed the budget of ${formatBytes(deviceBytes)}`);
+      if (during > deviceBytes)
+        fail(position, `${formatBytes(during)} exceed the budget of ${formatBytes(deviceBytes)}`);
       return;
     }
     const { kind, tensor } = step;
     if (graph.tensors[tensor] === undefined) fail(position, "there is no such tensor");
     if (kind === "prefetch") {
-      if (place[tensor] !== "host" || !hostCopy.has(tensor)) fail(position, `tensor is ${place[tensor] ?? "unknown"}, not on the host`);
+      if (place[tensor] !== "host" || !hostCopy.has(tensor))
+        fail(position, `tensor is ${place[tensor] ?? "unknown"}, not on the host`);
       place[tensor] = "device";
     } else {
       if (place[tensor] !== "device") fail(position, `tensor is ${place[tensor] ?? "unknown"}, not on the device`);
@@ -57,6 +65,7 @@ export function validate(graph: Graph, steps: readonly PlanStep[], deviceBytes: 
   });
   if (next !== graph.kernels.length) fail(steps.length - 1, `only ${next} of ${graph.kernels.length} kernels run`);
   graph.tensors.forEach(({ role }, t) => {
-    if (existsAfter(role) && place[t] === "nowhere") fail(steps.length - 1, `tensor ${t} (${role}) must outlive the iteration`);
+    if (existsAfter(role) && place[t] === "nowhere")
+      fail(steps.length - 1, `tensor ${t} (${role}) must outlive the iteration`);
   });
 }

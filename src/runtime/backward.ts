@@ -158,8 +158,9 @@ export function relevantNodes(tape: readonly TapeNode[], xs: readonly EngineTens
   }
   return tape
     .filter((node) => nodesFromX.has(node.id) && nodesToY.has(node.id))
-    .map((node) => ({
-      ...node,
-      inputs: Object.fromEntries(Object.entries(node.inputs).filter(([, input]) => fromX.has(input.id))),
-    }));
+    .map((node) =>
+      Object.assign({}, node, {
+        inputs: Object.fromEntries(Object.entries(node.inputs).filter(([, input]) => fromX.has(input.id))),
+      }),
+    );
 }

@@ -98,5 +98,7 @@ function matMulShape(a: readonly number[], b: readonly number[], attributes: Att
 function broadcast(tensors: readonly EngineTensor[]): readonly number[] | null {
   if (tensors.length < 2) return null;
   const rank = Math.max(...tensors.map(({ shape }) => shape.length));
-  return Array.from({ length: rank }, (_, i) => Math.max(...tensors.map(({ shape }) => shape[shape.length - rank + i] ?? 1)));
+  return Array.from({ length: rank }, (_, i) =>
+    Math.max(...tensors.map(({ shape }) => shape[shape.length - rank + i] ?? 1)),
+  );
 }

@@ -83,7 +83,7 @@ export class Interceptor {
   constructor(context: InterceptContext) {
     this.#context = context;
     this.#engine = context.engine;
-    const bound = METHODS.map((name) => [name, (context.engine[name] as (...args: never[]) => unknown).bind(context.engine)]);
+    const bound = METHODS.map((name) => [name, context.engine[name].bind(context.engine)]);
     this.#original = Object.fromEntries(bound) as Originals;
   }
 
@@ -412,7 +412,16 @@ export class Interceptor {
     const { iteration, residency } = this.#context;
     const entry = residency.entry(dataId);
     if (iteration.pass === null || this.#depth > 0 || entry === undefined) return;
-    iteration.ran({ name: READ, inputs: {}, attributes: undefined, reads: [entry], writes: [], layer: this.layer, ms: 0, needBytes: 0 });
+    iteration.ran({
+      name: READ,
+      inputs: {},
+      attributes: undefined,
+      reads: [entry],
+      writes: [],
+      layer: this.layer,
+      ms: 0,
+      needBytes: 0,
+    });
   }
 
   /** A variable takes a buffer: at its creation, and at every assign. */
@@ -477,6 +486,7 @@ function ones(engine: Engine, shape: number[]): EngineTensor {
 
 function isTensorValue(value: unknown): value is EngineTensor {
   if (typeof value === "object" && value !== null && "dataId" in value) return true;
-  if (value instanceof Promise) throw new VdnnError("ERR_INVALID_OPTION", "the function to differentiate returned a promise");
+  if (value instanceof Promise)
+    throw new VdnnError("ERR_INVALID_OPTION", "the function to differentiate returned a promise");
   return false;
 }

@@ -30,7 +30,7 @@ export interface KernelRun {
 }
 
 export class Iteration {
-  readonly log = new OpLog();
+  readonly log: OpLog = new OpLog();
   readonly #replay: Replay;
   readonly #residency: Residency;
   readonly #planner: Planner;
@@ -45,7 +45,12 @@ export class Iteration {
   busyMs = 0;
   isOpen = false;
 
-  constructor(residency: Residency, planner: Planner, meter: Meter, context: Omit<ReplayContext, "log" | "residency" | "meter">) {
+  constructor(
+    residency: Residency,
+    planner: Planner,
+    meter: Meter,
+    context: Omit<ReplayContext, "log" | "residency" | "meter">,
+  ) {
     this.#residency = residency;
     this.#planner = planner;
     this.#meter = meter;

@@ -14,7 +14,7 @@ interface LayerLike {
 type Apply = (this: LayerLike, inputs: unknown, kwargs: unknown) => unknown;
 
 export class LayerTracker {
-  readonly kinds = new Map<string, string>();
+  readonly kinds: Map<string, string> = new Map();
   readonly #stack: string[] = [];
   #followed: (() => string) | null = null;
   readonly #prototype: { apply: Apply } | null;

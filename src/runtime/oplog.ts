@@ -127,12 +127,19 @@ export class OpLog {
     const predecessor = new Map<Block, Block>();
     for (const { from, to } of this.#replaced) {
       const at = written.get(to);
-      if (from !== to && at !== undefined && !written.has(from) && (lastRead.get(from) ?? -1) <= at && from.bytes === to.bytes) {
+      if (
+        from !== to &&
+        at !== undefined &&
+        !written.has(from) &&
+        (lastRead.get(from) ?? -1) <= at &&
+        from.bytes === to.bytes
+      ) {
         predecessor.set(to, from);
       }
     }
     for (const op of this.ops) {
-      for (const { block } of op.reads) if (!indices.has(block)) indices.add(block, this.#outsideRole(block, predecessor));
+      for (const { block } of op.reads)
+        if (!indices.has(block)) indices.add(block, this.#outsideRole(block, predecessor));
       for (const { block } of op.writes) {
         if (indices.has(block)) continue;
         const old = predecessor.get(block);
@@ -151,7 +158,9 @@ export class OpLog {
     const successors = new Set([...predecessor].filter(([, old]) => old === block).map(([next]) => next));
     const held = block.variables > 0 || [...successors].some((next) => next.variables > 0);
     if (!held) return "input";
-    const readInGradients = this.ops.some((op) => op.pass !== "update" && op.reads.some((entry) => entry.block === block));
+    const readInGradients = this.ops.some(
+      (op) => op.pass !== "update" && op.reads.some((entry) => entry.block === block),
+    );
     return readInGradients ? "weight" : "state";
   }
 

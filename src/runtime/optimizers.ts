@@ -59,8 +59,9 @@ const OPTIMIZERS = [
 export function interceptOptimizers(tf: TensorFlow, hooks: OptimizerHooks): () => void {
   const undo: (() => void)[] = [];
   for (const name of OPTIMIZERS) {
-    const prototype = (tf as unknown as Record<string, { prototype: { applyGradients: ApplyGradients } } | undefined>)[name]
-      ?.prototype;
+    const prototype = (tf as unknown as Record<string, { prototype: { applyGradients: ApplyGradients } } | undefined>)[
+      name
+    ]?.prototype;
     // Momentum inherits from SGD: only a class's own method is wrapped, so an update is entered once.
     if (prototype === undefined || !Object.hasOwn(prototype, "applyGradients")) continue;
     const stock = prototype.applyGradients;
@@ -99,7 +100,13 @@ function* updates(tf: TensorFlow, gradients: Gradients): Generator<[number, tfjs
   }
 }
 
-function slot(tf: TensorFlow, slots: (Slot | undefined)[], i: number, value: tfjs.Variable, suffix: string): tfjs.Variable {
+function slot(
+  tf: TensorFlow,
+  slots: (Slot | undefined)[],
+  i: number,
+  value: tfjs.Variable,
+  suffix: string,
+): tfjs.Variable {
   slots[i] ??= {
     originalName: `${value.name}/${suffix}`,
     variable: tf.tidy(() => tf.zerosLike(value).variable(false)),

@@ -67,7 +67,9 @@ const KNOWN: ReadonlySet<string> = new Set([
 export function parseOptions(options: VirtualizeOptions): SessionOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) {
-      throw new VdnnError("ERR_INVALID_OPTION", `unknown option "${name}"; expected ${[...KNOWN].join(", ")}`, { option: name });
+      throw new VdnnError("ERR_INVALID_OPTION", `unknown option "${name}"; expected ${[...KNOWN].join(", ")}`, {
+        option: name,
+      });
     }
   }
   const { deviceMemory, hostMemory, spill = false, spillMemory, policy = DEFAULT_POLICY } = options;

@@ -80,7 +80,10 @@ function liveGroups({ blocks, isWeight, clock, log }: Shortage): LiveGroup[] {
   return [...groups.values()].toSorted((a, b) => b.bytes - a.bytes);
 }
 
-function largest({ blocks, log }: Shortage): { readonly layer: string; readonly kernel: string; readonly bytes: number }[] {
+function largest({
+  blocks,
+  log,
+}: Shortage): { readonly layer: string; readonly kernel: string; readonly bytes: number }[] {
   return blocks
     .filter((block) => block.residency === "device")
     .toSorted((a, b) => b.bytes - a.bytes)
@@ -104,7 +107,8 @@ function smallestFeasible({ compiled, blocks, isWeight, clock, needBytes, policy
   const here = fixed + needBytes;
   if (compiled === null) return here;
   const { graph } = compiled;
-  const movable = (t: number): boolean => graph.tensors[t]?.role !== "weight" && existsBefore(graph.tensors[t]?.role ?? "input");
+  const movable = (t: number): boolean =>
+    graph.tensors[t]?.role !== "weight" && existsBefore(graph.tensors[t]?.role ?? "input");
   return Math.max(here, smallestFeasibleBytes(graph, movable).bytes);
 }
 

@@ -138,7 +138,10 @@ export class Replay {
       if (!this.#standIns.has(entry)) {
         const producer = log.producer(entry);
         if (producer === undefined) {
-          throw new VdnnError("ERR_DATA_DROPPED", "an input of a recorded kernel is gone and was not made in this iteration");
+          throw new VdnnError(
+            "ERR_DATA_DROPPED",
+            "an input of a recorded kernel is gone and was not made in this iteration",
+          );
         }
         this.run(producer);
       }

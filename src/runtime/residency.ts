@@ -106,7 +106,8 @@ export class Residency {
     const { storage, backend } = this.adapter;
     for (const block of this.#blocks) if (block.residency === "away") this.#bringIn(block);
     for (const owner of [storage, backend] as object[]) {
-      for (const name of ["set", "delete", "incRef"]) if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
+      for (const name of ["set", "delete", "incRef"])
+        if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
     }
     this.#entries.clear();
     this.#blocks.clear();
@@ -172,7 +173,7 @@ export class Residency {
 
   /** Rebuilds what was dropped although tensors on it are still alive, while its recipe is valid. */
   rescueDropped(): void {
-    for (const block of [...this.#blocks]) if (block.residency === "dropped") this.#options.rebuild(block);
+    for (const block of this.#blocks) if (block.residency === "dropped") this.#options.rebuild(block);
   }
 
   /** Starts the copy from the spill tier to host memory, if there is one to make and room for it. */

@@ -9,7 +9,8 @@ import { type Engine, type EngineTensor, type TensorFlow, TFJS_VERSION } from ".
 
 /** @throws VdnnError `ERR_TFJS_VERSION` when the engine is not the one whose inside vdnn knows */
 export function checkVersion(tf: TensorFlow): void {
-  const found = (tf as Partial<TensorFlow>).version_core ?? (tf as Partial<TensorFlow>).version?.["tfjs-core"] ?? "none";
+  const found =
+    (tf as Partial<TensorFlow>).version_core ?? (tf as Partial<TensorFlow>).version?.["tfjs-core"] ?? "none";
   if (found === TFJS_VERSION) return;
   throw new VdnnError(
     "ERR_TFJS_VERSION",
@@ -20,7 +21,19 @@ export function checkVersion(tf: TensorFlow): void {
 }
 
 /** Values where a shortcut would go wrong first; the length is odd so that vector and scalar code both run. */
-const SPECIAL = [Number.NaN, 0, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-40, -1e-40, 1.5, -1.5, 3e38, -3e38];
+const SPECIAL = [
+  Number.NaN,
+  0,
+  -0,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  1e-40,
+  -1e-40,
+  1.5,
+  -1.5,
+  3e38,
+  -3e38,
+];
 const PROBE_LENGTH = 67;
 
 export interface ReluProof {
@@ -48,8 +61,6 @@ export function proveRelu(engine: Engine): ReluProof {
 
 /** Two SGD steps of conv, bias, relu, pooling and a dense layer on 4x4 images; returns the weights' bits. */
 export function trainToy(tf: TensorFlow): string {
-  const constant = (length: number, scale: number): Float32Array =>
-    Float32Array.from({ length }, (_, i) => Math.sin(i + 1) * scale);
   const variable = (name: string, shape: number[], scale: number): tfjs.Variable =>
     tf.tidy(() => {
       const size = shape.reduce((product, dimension) => product * dimension, 1);
@@ -66,7 +77,9 @@ export function trainToy(tf: TensorFlow): string {
   const convolve = (input: tfjs.Tensor4D): tfjs.Tensor =>
     trainsConvolutions
       ? tf.conv2d(input, filter as never, 1, "same")
-      : tf.reshape(tf.matMul(tf.reshape(input, [32, 2]), tf.reshape(filter, [2, 27])), [2, 4, 4, 27]).slice([0, 0, 0, 0], [2, 4, 4, 3]);
+      : tf
+          .reshape(tf.matMul(tf.reshape(input, [32, 2]), tf.reshape(filter, [2, 27])), [2, 4, 4, 27])
+          .slice([0, 0, 0, 0], [2, 4, 4, 3]);
   const optimizer = tf.train.sgd(0.05);
   try {
     for (let step = 0; step < 2; step++) {
@@ -74,10 +87,10 @@ export function trainToy(tf: TensorFlow): string {
         () => {
           const map = tf.relu(tf.add(convolve(x), bias)) as never;
           const pooled = tf.reshape(tf.maxPool(map, 2, 2, "valid"), [2, 12]);
-          return tf.mean(tf.squaredDifference(tf.matMul(pooled, dense as never), target)) as never;
+          return tf.mean<tfjs.Scalar>(tf.squaredDifference(tf.matMul(pooled, dense as never), target));
         },
         false,
-        weights as never,
+        weights,
       );
     }
     const engine = tf.engine() as unknown as Engine;
@@ -86,6 +99,10 @@ export function trainToy(tf: TensorFlow): string {
     tf.dispose([...weights, x, target]);
     optimizer.dispose();
   }
+}
+
+function constant(length: number, scale: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => Math.sin(i + 1) * scale);
 }
 
 function bits(engine: Engine, tensor: EngineTensor): string {

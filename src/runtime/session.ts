@@ -52,7 +52,10 @@ export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session
   const parsed = parseOptions(options);
   const engine = engineOf(tf);
   if (active.has(engine)) {
-    throw new VdnnError("ERR_SESSION_ACTIVE", "this TensorFlow.js is virtualized already; dispose the other session first");
+    throw new VdnnError(
+      "ERR_SESSION_ACTIVE",
+      "this TensorFlow.js is virtualized already; dispose the other session first",
+    );
   }
   if (parsed.selfTest && !proven.has(engine)) {
     selfTest(tf, parsed);
@@ -216,7 +219,9 @@ export class Session {
     return {
       clock: this.#residency.clock,
       nextUse: (block) =>
-        follower !== null && block.index >= 0 ? follower.nextUse(block.index) : (this.#residency.clock - block.lastTouch) / 1e6,
+        follower !== null && block.index >= 0
+          ? follower.nextUse(block.index)
+          : (this.#residency.clock - block.lastTouch) / 1e6,
       isWeight: (block) => this.#interceptor.isWeight(block),
     };
   }
@@ -224,7 +229,11 @@ export class Session {
   #afterKernel(): void {
     const { adversarial, policy } = this.#options;
     if (adversarial) this.#offloadIdle(0);
-    else if (policy.firstIteration === "offload" && this.#iteration.follower === null && this.#iteration.pass === "forward") {
+    else if (
+      policy.firstIteration === "offload" &&
+      this.#iteration.follower === null &&
+      this.#iteration.pass === "forward"
+    ) {
       this.#offloadIdle(IDLE_KERNELS);
     }
   }
@@ -234,16 +243,21 @@ export class Session {
     const residency = this.#residency;
     // Nothing is in use between two kernels.
     const context = { ...this.#victims(), clock: Number.NaN };
-    for (const block of [...residency.blocks()]) {
+    for (const block of residency.blocks()) {
       if (block.variables > 0 && !this.#options.adversarial) continue;
-      if (residency.clock - block.lastTouch >= kernels && mayLeave(block, context)) residency.offload(block, -block.lastTouch);
+      if (residency.clock - block.lastTouch >= kernels && mayLeave(block, context))
+        residency.offload(block, -block.lastTouch);
     }
   }
 
   #finished(): void {
     const { mode, followed } = this.#iteration.finish();
     const { passthrough } = this.#options.policy;
-    const result = this.#meter.end(passthrough ? "stock" : mode, this.#iteration.busyMs, this.#iteration.log.ops.length);
+    const result = this.#meter.end(
+      passthrough ? "stock" : mode,
+      this.#iteration.busyMs,
+      this.#iteration.log.ops.length,
+    );
     if (followed === null && !passthrough) this.#learn();
     this.#iteration.log.clear();
     this.#results.push(result);

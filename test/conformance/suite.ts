@@ -77,7 +77,8 @@ export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
 /** The names of what differs between two results. */
 export function differences(a: TrainResult, b: TrainResult): string[] {
   const names: string[] = [];
-  if (a.losses.length !== b.losses.length || a.losses.some((loss, i) => !Object.is(loss, b.losses[i]))) names.push("losses");
+  if (a.losses.length !== b.losses.length || a.losses.some((loss, i) => !Object.is(loss, b.losses[i])))
+    names.push("losses");
   if (a.weights.length !== b.weights.length) names.push("weights");
   for (const [i, { name, bits }] of a.weights.entries()) {
     const other = b.weights[i];

@@ -43,7 +43,10 @@ function segmentRecomputes(graph: Graph): Recompute[] {
     need.first = Math.min(need.first, firstBackward);
     needs.set(segment, need);
   }
-  return [...needs.values()].map(({ first, kernels }) => ({ before: first, kernels: [...kernels].toSorted((a, b) => a - b) }));
+  return [...needs.values()].map(({ first, kernels }) => ({
+    before: first,
+    kernels: [...kernels].toSorted((a, b) => a - b),
+  }));
 
   /** Adds a kernel and those of its segment that it builds on. False when one of them cannot run again. */
   function collect(k: KernelIndex, segment: number, into: Set<KernelIndex>): boolean {
@@ -65,6 +68,10 @@ function segmentRecomputes(graph: Graph): Recompute[] {
 }
 
 /** A later segment's forward pass reads it too. */
-function crossesCut(uses: readonly KernelIndex[], segment: number, segmentOf: ReadonlyMap<KernelIndex, number>): boolean {
+function crossesCut(
+  uses: readonly KernelIndex[],
+  segment: number,
+  segmentOf: ReadonlyMap<KernelIndex, number>,
+): boolean {
   return uses.some((k) => (segmentOf.get(k) ?? segment) !== segment);
 }

@@ -15,5 +15,8 @@ export function findPolicy(name: string): Policy {
   const policy = policies.find((each) => each.name === name);
   if (policy !== undefined) return policy;
   const known = policies.map((each) => each.name).join(", ");
-  throw new VdnnError("ERR_INVALID_OPTION", `policy: expected one of ${known}, got "${name}"`, { option: "policy", got: name });
+  throw new VdnnError("ERR_INVALID_OPTION", `policy: expected one of ${known}, got "${name}"`, {
+    option: "policy",
+    got: name,
+  });
 }

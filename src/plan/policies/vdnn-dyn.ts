@@ -32,7 +32,8 @@ export const vdnnDyn: Policy = {
     let steps: PlanStep[] = [];
     for (const { name, gaps, state } of trials) {
       steps = weave(graph, [...scheduleTransfers(graph, gaps), ...state]);
-      if (fits(steps)) return { steps: fewest(graph, gaps, state, fits) ?? steps, chosen: `vdnn-dyn: ${name}`, fits: true };
+      if (fits(steps))
+        return { steps: fewest(graph, gaps, state, fits) ?? steps, chosen: `vdnn-dyn: ${name}`, fits: true };
     }
     return { steps, chosen: "vdnn-dyn: vdnn-all + state", fits: false };
   },
