@@ -302,9 +302,14 @@ function headersOfThisNode() {
 function upstream() {
   const folder = step(`Find @tensorflow/${options.package}`, () => ensurePackage());
   step("Run upstream's installer", () => {
-    fs.rmSync(path.join(folder, "deps"), { recursive: true, force: true });
+    const deps = path.join(folder, "deps");
+    const previous = `${deps}.previous`;
+    fs.rmSync(previous, { recursive: true, force: true });
+    if (fs.existsSync(deps)) fs.renameSync(deps, previous);
     const child = run("npm", ["run", "install", "--silent"], { cwd: folder });
     if (child.status === 0 && findAddon(folder) !== undefined) return;
+    fs.rmSync(deps, { recursive: true, force: true });
+    if (fs.existsSync(previous)) fs.renameSync(previous, deps);
     const host = /(?:ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT)/.exec(child.stderr)?.[0];
     throw new Failure(
       host

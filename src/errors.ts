@@ -14,6 +14,8 @@ export type ErrorCode =
   | "ERR_SPILL"
   /** The TensorFlow.js at hand is not the version that vdnn knows from the inside. */
   | "ERR_TFJS_VERSION"
+  /** `vdnn run` found no loaded module that exports the TensorFlow.js that the script trains with. */
+  | "ERR_TFJS_NOT_FOUND"
   /** The backend is not present, not supported, or failed to start. */
   | "ERR_BACKEND"
   /** A session is already attached to this engine. */

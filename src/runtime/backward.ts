@@ -56,7 +56,8 @@ function runNode(engine: Engine, node: TapeNode, gradients: GradientTable): Engi
     throw new Error(`Cannot compute gradient: gradient function not found for ${kernelName}.`);
   }
   const inputGradients = gradient(node.outputs.map((output) => gradients.get(output) ?? null));
-  for (const [name, x] of Object.entries(node.inputs)) {
+  for (const name in node.inputs) {
+    const x = node.inputs[name] as EngineTensor;
     const compute = inputGradients[name];
     if (compute === undefined) {
       const found = Object.keys(inputGradients).join(",");
@@ -68,7 +69,7 @@ function runNode(engine: Engine, node: TapeNode, gradients: GradientTable): Engi
         `Error in gradient for op ${kernelName}. The gradient of input ${name} must have 'float32' dtype, but has '${dx.dtype}'`,
       );
     }
-    if (dx.shape.join() !== x.shape.join()) {
+    if (!sameShape(dx.shape, x.shape)) {
       throw new Error(
         `Error in gradient for op ${kernelName}. The gradient of input '${name}' has shape '${dx.shape.join()}', ` +
           `which does not match the shape of the input '${x.shape.join()}'`,
@@ -76,7 +77,16 @@ function runNode(engine: Engine, node: TapeNode, gradients: GradientTable): Engi
     }
     gradients.accumulate(x, dx);
   }
-  return Object.values(node.inputs).flatMap((x) => gradients.get(x) ?? []);
+  const survivors: EngineTensor[] = [];
+  for (const name in node.inputs) {
+    const survivor = gradients.get(node.inputs[name] as EngineTensor);
+    if (survivor !== undefined) survivors.push(survivor);
+  }
+  return survivors;
+}
+
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
 }
 
 /** Frees what a node saved for its gradient. */
@@ -143,7 +153,9 @@ export function relevantNodes(tape: readonly TapeNode[], xs: readonly EngineTens
   const fromX = new Set(xs.map((x) => x.id));
   const nodesFromX = new Set<number>();
   for (const node of tape) {
-    if (!Object.values(node.inputs).some((input) => fromX.has(input.id))) continue;
+    let depends = false;
+    for (const name in node.inputs) depends ||= fromX.has((node.inputs[name] as EngineTensor).id);
+    if (!depends) continue;
     for (const output of node.outputs) fromX.add(output.id);
     nodesFromX.add(node.id);
   }
@@ -152,15 +164,19 @@ export function relevantNodes(tape: readonly TapeNode[], xs: readonly EngineTens
   for (let i = tape.length - 1; i >= 0; i--) {
     const node = tape[i] as TapeNode;
     if (!node.outputs.some((output) => toY.has(output.id))) continue;
-    const inputs = Object.values(node.inputs);
-    for (const input of inputs) toY.add(input.id);
-    if (inputs.length > 0) nodesToY.add(node.id);
+    for (const name in node.inputs) {
+      toY.add((node.inputs[name] as EngineTensor).id);
+      nodesToY.add(node.id);
+    }
   }
   return tape
     .filter((node) => nodesFromX.has(node.id) && nodesToY.has(node.id))
-    .map((node) =>
-      Object.assign({}, node, {
-        inputs: Object.fromEntries(Object.entries(node.inputs).filter(([, input]) => fromX.has(input.id))),
-      }),
-    );
+    .map((node) => {
+      const inputs: Record<string, EngineTensor> = {};
+      for (const name in node.inputs) {
+        const input = node.inputs[name] as EngineTensor;
+        if (fromX.has(input.id)) inputs[name] = input;
+      }
+      return Object.assign({}, node, { inputs });
+    });
 }

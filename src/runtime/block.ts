@@ -5,6 +5,7 @@
  */
 import type { Parcel } from "../memory/vault.ts";
 import type { DataId, DType } from "./engine.ts";
+import type { Op } from "./oplog.ts";
 
 /**
  * Where the bytes are. `device`: in a device buffer. `away`: in the vault (host or spill tier). `dropped`: nowhere; the
@@ -21,6 +22,8 @@ export interface Entry {
   awayReferences: number;
   /** False once the last tensor on it was disposed. */
   alive: boolean;
+  /** The kernel of the running iteration that made it. */
+  producer: Op | null;
 }
 
 export interface Block {

@@ -6,14 +6,7 @@
 import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
 import type { Block, Entry } from "./block.ts";
-import { distinct } from "./oplog.ts";
-
-/** What a kernel read and wrote, in order. */
-export interface KernelTouch {
-  readonly name: string;
-  readonly reads: readonly Entry[];
-  readonly writes: readonly Entry[];
-}
+import { distinct, type KernelTouch } from "./oplog.ts";
 
 /** A plan made ready to run: the steps that follow each kernel. */
 export interface CompiledPlan {
@@ -31,13 +24,16 @@ export interface CompiledPlan {
   readonly prefetches: readonly TensorIndex[];
 }
 
+/** What is smaller waits for the end of its scope: freeing it early costs more than it gives. */
+const MIN_FREE_BYTES = 1024;
+
 export function compile(graph: Graph, plan: Plan): CompiledPlan {
   const first: PlanStep[] = [];
   const after: PlanStep[][] = graph.kernels.map(() => []);
   let list = first;
   for (const step of plan.steps) {
     if (step.kind === "compute") list = after[step.kernel] ?? [];
-    else list.push(step);
+    else if (step.kind !== "free" || (graph.tensors[step.tensor]?.bytes ?? 0) >= MIN_FREE_BYTES) list.push(step);
   }
   const uses: KernelIndex[][] = graph.tensors.map(() => []);
   graph.kernels.forEach(({ inputs, outputs }, k) => {

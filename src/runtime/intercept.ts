@@ -24,7 +24,7 @@ import type { Iteration } from "./iteration.ts";
 import type { LayerTracker } from "./layers.ts";
 import type { Meter } from "./meter.ts";
 import { CONSTANT, type ConstantAttributes, READ } from "./oplog.ts";
-import { tensorsOf } from "./replay.ts";
+import { isTensor } from "./replay.ts";
 import type { Residency } from "./residency.ts";
 
 export interface InterceptContext {
@@ -71,13 +71,15 @@ export class Interceptor {
   readonly #engine: Engine;
   readonly #original: Originals;
   readonly #rollbacks = new Map<string, Rollback>();
-  readonly #nodeLayers = new Map<number, string>();
+  /** Layer of each node of the tape; the position in the record where the model gives it no name. */
+  readonly #nodeLayers = new Map<number, string | number>();
   readonly #reluOutputs = new WeakSet<EngineTensor>();
   /** Weights of the running iteration. */
   #weights: ReadonlySet<DataId> = new Set();
   /** Nested kernel calls: kernels that are built from other kernels. */
   #depth = 0;
-  #opLayer = "";
+  /** Kernel that runs or ran last. */
+  #kernelName = "";
   #replaced: Block | null = null;
 
   constructor(context: InterceptContext) {
@@ -87,8 +89,10 @@ export class Interceptor {
     this.#original = Object.fromEntries(bound) as Originals;
   }
 
+  /** Name of the layer that is running: of the model, or of the op where there is none. */
   get layer(): string {
-    return this.#context.layers.current ?? this.#opLayer;
+    const { iteration, layers } = this.#context;
+    return layers.current ?? `${this.#kernelName}_${iteration.log.ops.length}`;
   }
 
   isWeight(block: Block): boolean {
@@ -160,8 +164,8 @@ export class Interceptor {
     if (this.#depth > 0) return this.#call(name, inputs, attributes);
     const { iteration, meter, residency, stepOfRelu } = this.#context;
     if (PASSING.has(name)) {
-      const [first] = tensorsOf(inputs);
-      if (first !== undefined && residency.adapter.passesThrough(name, first, attributes)) {
+      const first = firstTensor(inputs);
+      if (first !== null && residency.adapter.passesThrough(name, first, attributes)) {
         return this.#original.runKernel(name, inputs, attributes);
       }
     }
@@ -171,30 +175,35 @@ export class Interceptor {
     residency.clock++;
     const reads = this.#present(inputs);
     const { pass } = iteration;
-    if (pass !== null) this.#opLayer = `${name}_${iteration.log.ops.length}`;
     const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name);
     if (residency.budgetBytes !== Number.POSITIVE_INFINITY) {
       const needBytes = plannedBytes ?? estimateBytes(name, inputs, attributes);
       if (residency.usedBytes + needBytes > residency.budgetBytes) residency.makeRoom(needBytes);
     }
+    if (pass === null) return this.#nested(name, inputs, attributes);
     const before = residency.usedBytes;
     meter.openWindow(before);
-    const timed = meter.tracing || plannedBytes === undefined;
+    this.#kernelName = name;
+    const timed = plannedBytes === undefined || meter.tracing;
     const start = timed ? meter.now() : 0;
-    let result: KernelResult;
-    this.#depth++;
-    try {
-      result = this.#call(name, inputs, attributes);
-    } finally {
-      this.#depth--;
-    }
-    if (pass === null) return result;
+    const result = this.#nested(name, inputs, attributes);
+    const ms = timed ? meter.now() - start : 0;
     if (meter.tracing) {
       meter.layer = this.layer;
       meter.kernel(name, start, residency.usedBytes);
     }
-    this.#ran(name, inputs, attributes, reads, result, timed ? meter.now() - start : 0, meter.windowPeakBytes - before);
+    this.#ran(name, inputs, attributes, reads, result, ms, meter.windowPeakBytes - before);
     return result;
+  }
+
+  /** Runs a kernel; what it calls in turn is part of it. */
+  #nested(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
+    this.#depth++;
+    try {
+      return this.#call(name, inputs, attributes);
+    } finally {
+      this.#depth--;
+    }
   }
 
   #ran(
@@ -208,11 +217,16 @@ export class Interceptor {
   ): void {
     const { iteration, residency } = this.#context;
     const writes: Entry[] = [];
-    for (const { dataId } of Array.isArray(result) ? result : [result]) {
-      const entry = residency.entry(dataId);
+    if (Array.isArray(result)) {
+      for (const { dataId } of result) {
+        const entry = residency.entry(dataId);
+        if (entry !== undefined) writes.push(entry);
+      }
+    } else {
+      const entry = residency.entry(result.dataId);
       if (entry !== undefined) writes.push(entry);
     }
-    iteration.ran({ name, inputs, attributes, reads, writes, layer: this.layer, ms, needBytes });
+    iteration.ran({ name, inputs, attributes, reads, writes }, ms, needBytes);
     this.#context.afterKernel();
   }
 
@@ -224,8 +238,8 @@ export class Interceptor {
   #call(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
     const { residency } = this.#context;
     if (SHARING.has(name)) {
-      const [first] = tensorsOf(inputs);
-      if (first !== undefined && residency.adapter.sharesInput(name, first, attributes)) {
+      const first = firstTensor(inputs);
+      if (first !== null && residency.adapter.sharesInput(name, first, attributes)) {
         const block = residency.entry(first.dataId)?.block;
         return residency.sharing(block, () => this.#original.runKernel(name, inputs, attributes));
       }
@@ -237,13 +251,18 @@ export class Interceptor {
   #present(inputs: NamedTensors): Entry[] {
     const { residency } = this.#context;
     const entries: Entry[] = [];
-    for (const { dataId } of tensorsOf(inputs)) {
-      const entry = residency.entry(dataId) ?? residency.adopt(dataId);
+    let absent = false;
+    for (const name in inputs) {
+      const tensor = inputs[name];
+      if (!isTensor(tensor)) continue;
+      const entry = residency.entry(tensor.dataId) ?? residency.adopt(tensor.dataId);
       if (entry === undefined) continue;
-      entry.block.lastTouch = residency.clock;
+      const { block } = entry;
+      block.lastTouch = residency.clock;
+      if (block.residency !== "device") absent = true;
       entries.push(entry);
     }
-    for (const { block } of entries) if (block.residency !== "device") residency.ensure(block, false);
+    if (absent) for (const { block } of entries) residency.ensure(block, false);
     return entries;
   }
 
@@ -331,13 +350,15 @@ export class Interceptor {
   }
 
   #drive(pass: ReturnType<typeof backwardPass>, layers: LayerTracker): (EngineTensor | null)[] {
-    let current = "";
-    return layers.following(
-      () => current,
-      () =>
-        driveBlocking(pass, ({ node }) => {
-          current = this.#nodeLayers.get(node.id) ?? node.kernelName;
-        }),
+    let current: TapeNode | null = null;
+    const layerOfNode = (): string => {
+      const layer = this.#nodeLayers.get(current?.id ?? -1) ?? "";
+      return typeof layer === "number" ? `${current?.kernelName ?? ""}_${layer}` : layer;
+    };
+    return layers.following(layerOfNode, () =>
+      driveBlocking(pass, ({ node }) => {
+        current = node;
+      }),
     );
   }
 
@@ -362,7 +383,7 @@ export class Interceptor {
     this.#original.addTapeNode(...args);
     if (top) {
       const node = state.activeTape?.at(-1) as TapeNode;
-      this.#nodeLayers.set(node.id, this.layer);
+      this.#nodeLayers.set(node.id, this.#context.layers.current ?? iteration.log.ops.length);
     }
   }
 
@@ -400,7 +421,7 @@ export class Interceptor {
     const bytes = tensorBytes(shape, dtype);
     if (residency.usedBytes + bytes > residency.budgetBytes) residency.makeRoom(bytes);
     if (iteration.pass === null) return this.#original.makeTensor(...args);
-    this.#opLayer = `${CONSTANT}_${iteration.log.ops.length}`;
+    this.#kernelName = CONSTANT;
     const tensor = this.#original.makeTensor(...args);
     const attributes: ConstantAttributes = { values: args[0] };
     this.#ran(CONSTANT, {}, attributes, [], tensor, 0, bytes);
@@ -412,16 +433,7 @@ export class Interceptor {
     const { iteration, residency } = this.#context;
     const entry = residency.entry(dataId);
     if (iteration.pass === null || this.#depth > 0 || entry === undefined) return;
-    iteration.ran({
-      name: READ,
-      inputs: {},
-      attributes: undefined,
-      reads: [entry],
-      writes: [],
-      layer: this.layer,
-      ms: 0,
-      needBytes: 0,
-    });
+    iteration.ran({ name: READ, inputs: {}, attributes: undefined, reads: [entry], writes: [] }, 0, 0);
   }
 
   /** A variable takes a buffer: at its creation, and at every assign. */
@@ -472,6 +484,14 @@ export class Interceptor {
     }
     return this.#original.keep(tensor);
   }
+}
+
+function firstTensor(inputs: NamedTensors): EngineTensor | null {
+  for (const name in inputs) {
+    const tensor = inputs[name];
+    if (isTensor(tensor)) return tensor;
+  }
+  return null;
 }
 
 /** Kernels that may share a buffer on some backend; looked at before asking the adapter. */

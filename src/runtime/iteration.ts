@@ -6,11 +6,10 @@ import { VdnnError } from "../errors.ts";
 import type { Pass } from "../graph/graph.ts";
 import type { PlanStep } from "../plan/plan.ts";
 import type { IterationResult } from "../report/result.ts";
-import type { Block, Entry } from "./block.ts";
-import type { NamedTensors } from "./engine.ts";
+import type { Block } from "./block.ts";
 import type { CompiledPlan, Follower } from "./follower.ts";
 import type { Meter } from "./meter.ts";
-import { type Op, OpLog } from "./oplog.ts";
+import { type KernelTouch, Op, OpLog } from "./oplog.ts";
 import type { Planner } from "./planner.ts";
 import { Replay, type ReplayContext } from "./replay.ts";
 import type { Residency } from "./residency.ts";
@@ -18,23 +17,13 @@ import type { Residency } from "./residency.ts";
 /** How many tensors are read from the spill file into host memory ahead of their prefetch. */
 const READ_AHEAD = 8;
 
-export interface KernelRun {
-  readonly name: string;
-  readonly inputs: NamedTensors;
-  readonly attributes: object | undefined;
-  readonly reads: readonly Entry[];
-  readonly writes: readonly Entry[];
-  readonly layer: string;
-  readonly ms: number;
-  readonly needBytes: number;
-}
-
 export class Iteration {
   readonly log: OpLog = new OpLog();
   readonly #replay: Replay;
   readonly #residency: Residency;
   readonly #planner: Planner;
   readonly #meter: Meter;
+  readonly #layerNow: () => string;
   #follower: Follower | null = null;
   #deviated = false;
   #aheadCursor = 0;
@@ -49,12 +38,14 @@ export class Iteration {
     residency: Residency,
     planner: Planner,
     meter: Meter,
-    context: Omit<ReplayContext, "log" | "residency" | "meter">,
+    layerNow: () => string,
+    context: Omit<ReplayContext, "residency" | "meter">,
   ) {
+    this.#layerNow = layerNow;
     this.#residency = residency;
     this.#planner = planner;
     this.#meter = meter;
-    this.#replay = new Replay({ ...context, log: this.log, residency, meter });
+    this.#replay = new Replay({ ...context, residency, meter });
   }
 
   get follower(): Follower | null {
@@ -82,29 +73,29 @@ export class Iteration {
   }
 
   /** A kernel has run: it is recorded, and what the plan puts after it is carried out. */
-  ran(run: KernelRun): void {
-    const follower = this.#agree(run);
-    const kernel = follower?.kernel ?? -1;
-    const known = follower?.compiled.graph.kernels[kernel];
-    this.log.add({
-      ...run,
-      pass: this.pass ?? "forward",
-      // While a plan is followed kernels are not timed; the record that made the plan has their times.
-      ms: known?.ms ?? run.ms,
-      needBytes: known === undefined ? run.needBytes : (follower?.compiled.needBytes[kernel] ?? 0),
-    });
-    if (follower === null) return;
+  ran(touch: KernelTouch, ms: number, needBytes: number): void {
+    const pass = this.pass ?? "forward";
+    const follower = this.#agree(touch);
+    if (follower === null) {
+      this.log.add(new Op(touch, pass, this.#layerNow(), ms, needBytes));
+      return;
+    }
+    const { kernel, compiled } = follower;
+    // While a plan is followed kernels are not timed; the record that made the plan has their times.
+    const known = compiled.graph.kernels[kernel];
+    this.log.add(new Op(touch, pass, known?.layer ?? "", known?.ms ?? ms, compiled.needBytes[kernel] ?? needBytes));
     follower.advance();
-    this.#carryOut(follower, follower.compiled.after[kernel] ?? []);
-    if (this.pass !== "forward") this.#readAhead(follower);
+    const steps = compiled.after[kernel];
+    if (steps !== undefined && steps.length > 0) this.#carryOut(follower, steps);
+    if (pass !== "forward" && compiled.prefetches.length > 0) this.#readAhead(follower);
   }
 
   /** The follower whose plan foresees this kernel: the current one, another one, or none from here on. */
-  #agree(run: KernelRun): Follower | null {
+  #agree(touch: KernelTouch): Follower | null {
     const follower = this.#follower;
-    if (follower === null || follower.matches(run)) return follower;
+    if (follower === null || follower.matches(touch)) return follower;
     follower.unbind();
-    this.#follower = this.#planner.alternative(this.log.ops, run, follower.compiled);
+    this.#follower = this.#planner.alternative(this.log.ops, touch, follower.compiled);
     if (this.#follower === null) this.#deviated = true;
     return this.#follower;
   }

@@ -10,7 +10,7 @@ import type { NamedTensors, Values } from "./engine.ts";
  * One kernel of the running iteration. A constant made from JavaScript values is one without inputs, a read by the program
  * (`dataSync`) one without outputs.
  */
-export interface Op {
+export class Op {
   readonly name: string;
   /** As the kernel was called; tensors in it may be disposed by now, their shapes stay readable. */
   readonly inputs: NamedTensors;
@@ -22,6 +22,27 @@ export interface Op {
   readonly ms: number;
   /** Device bytes needed while it ran, beyond what was live before: outputs and its own temporaries. */
   readonly needBytes: number;
+
+  constructor(touch: KernelTouch, pass: Pass, layer: string, ms: number, needBytes: number) {
+    this.name = touch.name;
+    this.inputs = touch.inputs;
+    this.attributes = touch.attributes;
+    this.reads = touch.reads;
+    this.writes = touch.writes;
+    this.pass = pass;
+    this.layer = layer;
+    this.ms = ms;
+    this.needBytes = needBytes;
+  }
+}
+
+/** What a kernel call was, and what it read and wrote, in order. */
+export interface KernelTouch {
+  readonly name: string;
+  readonly inputs: NamedTensors;
+  readonly attributes: object | undefined;
+  readonly reads: readonly Entry[];
+  readonly writes: readonly Entry[];
 }
 
 /** Name of the op that stands for a tensor made from JavaScript values. */
@@ -39,7 +60,6 @@ const RANDOM_KERNELS: ReadonlySet<string> = new Set(["Multinomial", "RandomUnifo
 
 export class OpLog {
   readonly ops: Op[] = [];
-  readonly #producers = new Map<Entry, Op>();
   /** A variable took the second block in place of the first. */
   readonly #replaced: { readonly from: Block; readonly to: Block }[] = [];
   readonly #survivors = new Set<Block>();
@@ -47,20 +67,12 @@ export class OpLog {
   add(op: Op): void {
     this.ops.push(op);
     // What only hands its input on has not made it.
-    for (const entry of op.writes) if (!op.reads.includes(entry)) this.#producers.set(entry, op);
-  }
-
-  producer(entry: Entry): Op | undefined {
-    return this.#producers.get(entry);
+    for (const entry of op.writes) if (!op.reads.includes(entry)) entry.producer = op;
   }
 
   /** Layer and kernel that made a block in this iteration, for messages. */
-  origin(block: Block): Op | undefined {
-    for (const entry of block.entries) {
-      const op = this.#producers.get(entry);
-      if (op !== undefined) return op;
-    }
-    return undefined;
+  origin(block: Block): Op | null {
+    return block.entries.find((entry) => entry.producer !== null)?.producer ?? null;
   }
 
   replace(from: Block, to: Block): void {
@@ -74,10 +86,11 @@ export class OpLog {
     }
   }
 
+  /** Recipes end here: what an iteration made cannot be made again once its weights have changed. */
   clear(): void {
+    for (const op of this.ops) for (const entry of op.writes) entry.producer = null;
     this.ops.length = 0;
     this.#survivors.clear();
-    this.#producers.clear();
     this.#replaced.length = 0;
   }
 

@@ -7,8 +7,8 @@ import type { Graph } from "../graph/graph.ts";
 import { makePlan } from "../plan/make.ts";
 import type { Machine, Policy } from "../plan/policy.ts";
 import type { PlanSummary } from "../report/result.ts";
-import { type CompiledPlan, compile, Follower, type KernelTouch } from "./follower.ts";
-import type { Op } from "./oplog.ts";
+import { type CompiledPlan, compile, Follower } from "./follower.ts";
+import type { KernelTouch, Op } from "./oplog.ts";
 
 /** Signatures kept; a program with more of them records some again. */
 const MAX_PLANS = 32;

@@ -10,13 +10,12 @@ import { VdnnError } from "../errors.ts";
 import type { Block, Entry } from "./block.ts";
 import type { DType, Engine, EngineTensor, KernelResult, NamedTensors, Values } from "./engine.ts";
 import type { Meter } from "./meter.ts";
-import { CONSTANT, type ConstantAttributes, type Op, type OpLog } from "./oplog.ts";
+import { CONSTANT, type ConstantAttributes, type Op } from "./oplog.ts";
 import type { Residency } from "./residency.ts";
 
 export interface ReplayContext {
   readonly engine: Engine;
   readonly residency: Residency;
-  readonly log: OpLog;
   readonly meter: Meter;
   /** The kernel as TF.js runs it, without the session's own bookkeeping. */
   readonly runKernel: (name: string, inputs: NamedTensors, attributes: object | undefined) => KernelResult;
@@ -34,8 +33,8 @@ export class Replay {
   /** Brings a dropped block back. @throws VdnnError `ERR_DATA_DROPPED` when its recipe is gone */
   rebuild(block: Block): void {
     const entry = block.entries.find((each) => each.alive);
-    const op = entry === undefined ? undefined : this.#context.log.producer(entry);
-    if (op === undefined) {
+    const op = entry?.producer ?? null;
+    if (op === null) {
       throw new VdnnError(
         "ERR_DATA_DROPPED",
         `a tensor of ${block.bytes} bytes was read after the iteration that could rebuild it; ` +
@@ -129,15 +128,15 @@ export class Replay {
   }
 
   #present(entry: Entry, original: EngineTensor): EngineTensor {
-    const { engine, residency, log } = this.#context;
+    const { engine, residency } = this.#context;
     let { dataId } = entry;
     if (entry.alive) {
       residency.ensure(entry.block, true);
       entry.block.lastTouch = residency.clock;
     } else {
       if (!this.#standIns.has(entry)) {
-        const producer = log.producer(entry);
-        if (producer === undefined) {
+        const { producer } = entry;
+        if (producer === null) {
           throw new VdnnError(
             "ERR_DATA_DROPPED",
             "an input of a recorded kernel is gone and was not made in this iteration",

@@ -44,7 +44,6 @@ export class Residency {
   readonly adapter: DeviceAdapter;
   readonly #options: ResidencyOptions;
   readonly #entries = new Map<DataId, Entry>();
-  readonly #blocks = new Set<Block>();
   readonly #away: EngineBackend;
   #nextBlock = 0;
   #usedBytes = 0;
@@ -67,8 +66,9 @@ export class Residency {
     return this.#options.budgetBytes;
   }
 
-  blocks(): IterableIterator<Block> {
-    return this.#blocks.values();
+  /** Every block that something still refers to. */
+  *blocks(): Generator<Block, void> {
+    for (const entry of this.#entries.values()) if (entry === firstAlive(entry.block)) yield entry.block;
   }
 
   entry(dataId: DataId): Entry | undefined {
@@ -104,13 +104,12 @@ export class Residency {
   /** Brings everything back to the device and stops listening. */
   uninstall(): void {
     const { storage, backend } = this.adapter;
-    for (const block of this.#blocks) if (block.residency === "away") this.#bringIn(block);
+    for (const block of this.blocks()) if (block.residency === "away") this.#bringIn(block);
     for (const owner of [storage, backend] as object[]) {
       for (const name of ["set", "delete", "incRef"])
         if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
     }
     this.#entries.clear();
-    this.#blocks.clear();
   }
 
   /** Takes in a buffer that was made before the session. */
@@ -173,7 +172,7 @@ export class Residency {
 
   /** Rebuilds what was dropped although tensors on it are still alive, while its recipe is valid. */
   rescueDropped(): void {
-    for (const block of this.#blocks) if (block.residency === "dropped") this.#options.rebuild(block);
+    for (const block of this.blocks()) if (block.residency === "dropped") this.#options.rebuild(block);
   }
 
   /** Starts the copy from the spill tier to host memory, if there is one to make and room for it. */
@@ -196,7 +195,6 @@ export class Residency {
     this.#entries.delete(source);
     // Where the fresh tensor shares its memory with others, those go on being counted.
     if (!made.block.entries.some((entry) => entry.alive)) {
-      this.#blocks.delete(made.block);
       this.#usedBytes -= made.block.bytes;
     }
     this.#occupy(target);
@@ -231,7 +229,15 @@ export class Residency {
     if (tensor === null || this.#entries.has(dataId)) return this.#entries.get(dataId);
     const shared = this.#sharedBlock;
     const block = shared ?? this.#newBlock(tensorBytes(tensor.shape, tensor.dtype));
-    const entry: Entry = { dataId, shape: tensor.shape, dtype: tensor.dtype, block, awayReferences: 0, alive: true };
+    const entry: Entry = {
+      dataId,
+      shape: tensor.shape,
+      dtype: tensor.dtype,
+      block,
+      awayReferences: 0,
+      alive: true,
+      producer: null,
+    };
     block.entries.push(entry);
     this.#entries.set(dataId, entry);
     if (shared === null) {
@@ -262,7 +268,6 @@ export class Residency {
       kept: false,
       index: -1,
     };
-    this.#blocks.add(block);
     return block;
   }
 
@@ -276,7 +281,6 @@ export class Residency {
     entry.alive = false;
     this.#entries.delete(entry.dataId);
     if (block.entries.some((other) => other.alive)) return;
-    this.#blocks.delete(block);
     if (block.residency === "device") this.#usedBytes -= block.bytes;
     if (block.parcel !== null) this.#options.vault.release(block.parcel);
     block.parcel = null;

@@ -123,7 +123,7 @@ export class Session {
       rebuild: (block) => this.#iteration.replay.rebuild(block),
       outOfMemory: (needBytes) => this.#outOfMemory(needBytes),
     });
-    this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, {
+    this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, () => this.#interceptor.layer, {
       engine,
       runKernel: (name, inputs, attributes) => this.#interceptor.runOriginal(name, inputs, attributes),
       makeTensor: (values, shape, dtype) => this.#interceptor.makeOriginal(values, shape, dtype),

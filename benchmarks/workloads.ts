@@ -1,0 +1,85 @@
+/** What the benchmarks train: the networks of benchmarks/peers/pytorch.py with the same shapes, batch sizes and optimizer. */
+import { createHash } from "node:crypto";
+import { findNetwork, type NetworkOptions, type TensorFlow } from "../src/networks/index.ts";
+import { choices, integer, type OptionTable } from "./options.ts";
+
+export interface Workload {
+  readonly network: string;
+  readonly options: NetworkOptions;
+  readonly batch: number;
+}
+
+export type WorkloadName = "chain" | "vgg" | "resnet";
+
+const WORKLOADS: Readonly<Record<WorkloadName, Workload>> = {
+  chain: { network: "chain", options: { depth: 100, width: 32, imageSize: 32, classes: 10 }, batch: 32 },
+  vgg: { network: "vgg", options: { depth: 16, imageSize: 64, classes: 10 }, batch: 32 },
+  resnet: { network: "resnet", options: { depth: 50, imageSize: 64, classes: 10 }, batch: 16 },
+};
+
+export const WORKLOAD_OPTIONS = {
+  nets: { default: "chain,vgg,resnet", help: "some of chain, vgg, resnet" },
+  batch: { default: "", help: "another batch size, for trying out" },
+  depth: { default: "", help: "another depth of the chain" },
+  "image-size": { default: "", help: "another image size" },
+} satisfies OptionTable;
+
+export function readWorkloads(options: Readonly<Record<keyof typeof WORKLOAD_OPTIONS, string>>): Workload[] {
+  const names = choices(options.nets, "nets", Object.keys(WORKLOADS) as WorkloadName[]);
+  return names.map((name) => workload(name, options));
+}
+
+export function workload(
+  name: WorkloadName,
+  overrides: Readonly<Partial<Record<"batch" | "depth" | "image-size", string>>>,
+): Workload {
+  const { network, options, batch } = WORKLOADS[name];
+  const { batch: otherBatch = "", depth = "", "image-size": imageSize = "" } = overrides;
+  return {
+    network,
+    options: {
+      ...options,
+      ...(depth === "" || name !== "chain" ? {} : { depth: integer(depth, "depth") }),
+      ...(imageSize === "" ? {} : { imageSize: integer(imageSize, "image-size", 8) }),
+    },
+    batch: otherBatch === "" ? batch : integer(otherBatch, "batch"),
+  };
+}
+
+/** Such as `chain-100, 32 px, batch 32`. */
+export function describeWorkload({ network, options, batch }: Workload): string {
+  return `${network}-${options.depth ?? ""}, ${options.imageSize ?? ""} px, batch ${batch}`;
+}
+
+/** A model under training on one batch, over and over. */
+export interface Training {
+  /** Forward, backward, update, and reading the loss, which waits for all of them. */
+  step(): Promise<number>;
+  /** Of all weights, bit for bit. */
+  weightsSha256(): string;
+  dispose(): void;
+}
+
+export function openTraining(tf: TensorFlow, { network, options, batch }: Workload): Training {
+  const recipe = findNetwork(network);
+  const model = recipe.build(tf, options);
+  const optimizer = tf.train.sgd(0.01);
+  model.compile({ optimizer, loss: recipe.loss });
+  const { xs, ys } = recipe.batch(tf, model, batch);
+  return {
+    async step() {
+      const [loss = Number.NaN] = [await model.trainOnBatch(xs, ys)].flat();
+      return loss;
+    },
+    weightsSha256() {
+      const hash = createHash("sha256");
+      for (const weight of model.getWeights()) hash.update(new Uint8Array(Float32Array.from(weight.dataSync()).buffer));
+      return hash.digest("hex");
+    },
+    dispose() {
+      model.dispose();
+      optimizer.dispose();
+      tf.dispose([xs, ys]);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * Trains a built-in network on generated data for a number of steps under the options of one session, and returns what there is
+ * to compare: losses, a hash of all weights, times and the session's report. `train`, `demo` and their comparisons are calls of it.
+ */
+import { createHash } from "node:crypto";
+import type { Optimizer } from "@tensorflow/tfjs";
+import type { Graph } from "../graph/graph.ts";
+import type { Network, NetworkOptions } from "../networks/index.ts";
+import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
+import type { TensorFlow } from "../runtime/engine.ts";
+import type { VirtualizeOptions } from "../runtime/options.ts";
+import { virtualize } from "../runtime/session.ts";
+
+export const OPTIMIZERS = ["sgd", "momentum", "rmsprop", "adagrad", "adadelta", "adam", "adamax"] as const;
+export type OptimizerName = (typeof OPTIMIZERS)[number];
+
+export interface Training {
+  readonly network: Network;
+  readonly networkOptions: NetworkOptions;
+  readonly batchSize: number;
+  readonly steps: number;
+  readonly optimizer: OptimizerName;
+  readonly learningRate: number;
+  /** Of the data; step n has the batch of seed + n. The network's own seed is in its options. */
+  readonly seed: number;
+}
+
+export interface TrainedStep {
+  readonly index: number;
+  readonly loss: number;
+  /** Wall time of `trainOnBatch`, the loss read back, ms. */
+  readonly wallMs: number;
+}
+
+export interface TrainingResult {
+  readonly policy: string;
+  readonly steps: readonly TrainedStep[];
+  readonly losses: readonly number[];
+  /** SHA-256 over the bytes of all weights, in the model's order. */
+  readonly weightsSha256: string;
+  readonly parameters: number;
+  readonly layers: number;
+  readonly report: SessionReport;
+  readonly graph: Graph | null;
+  readonly trace: readonly TraceEvent[];
+  readonly steady: SteadyState;
+}
+
+/** What the steps after the first look like. The first is recorded without a plan; a run of one step has only that. */
+export interface SteadyState {
+  readonly medianMs: number;
+  readonly minMs: number;
+  readonly peakDeviceBytes: number;
+  /** Offloaded and brought back, per step (median). */
+  readonly movedBytes: number;
+  readonly spilledBytes: number;
+  readonly stallMs: number;
+  readonly demandFetches: number;
+}
+
+const MOMENTUM = 0.9;
+
+/**
+ * @param onStep called after each step, with the iteration as it was measured
+ * @throws VdnnError what `virtualize` throws; `ERR_OUT_OF_MEMORY` and `ERR_HOST_MEMORY` when it does not fit
+ */
+export async function trainNetwork(
+  tf: TensorFlow,
+  training: Training,
+  options: VirtualizeOptions,
+  onStep: (step: TrainedStep, iteration: IterationResult | undefined) => void = () => undefined,
+): Promise<TrainingResult> {
+  const { network, batchSize, seed } = training;
+  let last: IterationResult | undefined;
+  const session = await virtualize(tf, { ...options, onIteration: (iteration) => (last = iteration) });
+  try {
+    const model = network.build(tf, training.networkOptions);
+    const optimizer = createOptimizer(tf, training.optimizer, training.learningRate);
+    model.compile({ optimizer, loss: network.loss });
+    const steps: TrainedStep[] = [];
+    for (let index = 0; index < training.steps; index++) {
+      const { xs, ys } = network.batch(tf, model, batchSize, seed + index);
+      const start = performance.now();
+      const loss = Number([await model.trainOnBatch(xs, ys)].flat()[0]);
+      const step = { index, loss, wallMs: performance.now() - start };
+      tf.dispose([xs, ys]);
+      steps.push(step);
+      onStep(step, last);
+    }
+    const weights = model.getWeights();
+    const hash = createHash("sha256");
+    for (const weight of weights) hash.update(bytesOf(weight.dataSync()));
+    const report = session.report();
+    const result = {
+      policy: report.policy,
+      steps,
+      losses: steps.map(({ loss }) => loss),
+      weightsSha256: hash.digest("hex"),
+      parameters: weights.reduce((sum, { size }) => sum + size, 0),
+      layers: model.layers.length,
+      report,
+      graph: session.graph(),
+      trace: [...session.trace()],
+      steady: steadyState(steps, report.iterations),
+    };
+    model.dispose();
+    optimizer.dispose();
+    return result;
+  } finally {
+    await session.dispose();
+  }
+}
+
+/** True where two runs gave the same losses and weights, to the bit. */
+export function isIdentical(a: TrainingResult, b: TrainingResult): boolean {
+  const sameLosses = a.losses.length === b.losses.length && a.losses.every((loss, i) => Object.is(loss, b.losses[i]));
+  return sameLosses && a.weightsSha256 === b.weightsSha256;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+function steadyState(allSteps: readonly TrainedStep[], allIterations: readonly IterationResult[]): SteadyState {
+  const skipped = allSteps.length > 1 ? 1 : 0;
+  const wallMs = allSteps.slice(skipped).map((step) => step.wallMs);
+  const iterations = allIterations.slice(skipped);
+  const typical = (value: (iteration: IterationResult) => number): number => median(iterations.map(value));
+  return {
+    medianMs: median(wallMs),
+    minMs: Math.min(...wallMs),
+    peakDeviceBytes: Math.max(...iterations.map(({ peakDeviceBytes }) => peakDeviceBytes)),
+    movedBytes: typical(({ offloadBytes, prefetchBytes }) => offloadBytes + prefetchBytes),
+    spilledBytes: typical(({ spillWriteBytes, spillReadBytes }) => spillWriteBytes + spillReadBytes),
+    stallMs: typical(({ stallMs }) => stallMs),
+    demandFetches: typical(({ demandFetches }) => demandFetches),
+  };
+}
+
+function createOptimizer(tf: TensorFlow, name: OptimizerName, learningRate: number): Optimizer {
+  switch (name) {
+    case "momentum":
+      return tf.train.momentum(learningRate, MOMENTUM);
+    case "sgd":
+    case "rmsprop":
+    case "adagrad":
+    case "adadelta":
+    case "adam":
+    case "adamax":
+      return tf.train[name](learningRate);
+  }
+  return name satisfies never;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array | Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

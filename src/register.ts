@@ -1,0 +1,64 @@
+/**
+ * `node --import vdnn/register script.js`: runs an existing training script under vdnn, unmodified. Options come from VDNN_*
+ * variables (see register/settings.ts); `vdnn run` is this with flags. Only the main thread of this process is virtualized:
+ * worker threads and child processes of the script train on stock TensorFlow.js.
+ *
+ * Nothing is printed on standard output, and nothing here catches a signal or an error, keeps the process alive or changes how
+ * it ends.
+ */
+import { isMainThread } from "node:worker_threads";
+import { registerWasmTrainingKernels } from "./backends/wasm-kernels.ts";
+import { VdnnError } from "./errors.ts";
+import { createLogger } from "./logger.ts";
+import { farewell, say } from "./register/farewell.ts";
+import { findNamespace } from "./register/namespace.ts";
+import { readSettings, type RegisterSettings, RUN_VARIABLE } from "./register/settings.ts";
+import { onFirstStep } from "./register/trampoline.ts";
+import { checkVersion } from "./runtime/self-test.ts";
+import { attach, type Session } from "./runtime/session.ts";
+
+if (isMainThread) register(settingsOrExit());
+
+function register(settings: RegisterSettings): void {
+  hidePreloads(settings.preloaded);
+  let session: Session | null = null;
+  onFirstStep((engine, variables) => {
+    const tf = findNamespace(engine, variables[0]);
+    checkVersion(tf);
+    if (engine.backendName === "wasm") registerWasmTrainingKernels(tf);
+    const logger = createLogger(settings.logLevel);
+    session = attach(tf, {
+      ...settings.session,
+      trace: settings.files.trace !== undefined,
+      ...(logger === undefined ? {} : { logger }),
+    });
+  });
+  process.on("exit", () => {
+    try {
+      farewell(session, settings);
+    } catch (error) {
+      say(`the summary failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+  });
+}
+
+function settingsOrExit(): RegisterSettings {
+  try {
+    const settings = readSettings(process.env);
+    delete process.env[RUN_VARIABLE];
+    return settings;
+  } catch (error) {
+    if (!(error instanceof VdnnError)) throw error;
+    say(error.message);
+    process.exit(2);
+  }
+}
+
+/** `fork` hands `process.execArgv` on; the script sees it as `node script` would have it. */
+function hidePreloads(modules: readonly string[]): void {
+  const { execArgv } = process;
+  for (const module of modules) {
+    const at = execArgv.findIndex((argument, i) => argument === "--import" && execArgv[i + 1] === module);
+    if (at >= 0) execArgv.splice(at, 2);
+  }
+}
