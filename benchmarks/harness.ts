@@ -129,12 +129,24 @@ function commit(): string {
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
-/** Runs one of the benchmarks' programs in a process of its own; the last line of its standard output is the answer, as JSON. */
+/**
+ * Runs one of the benchmarks' programs in a process of its own. The last line of its standard output is the answer, as JSON.
+ */
 export async function runChild<T>(
   program: string,
   args: readonly string[],
-  env: Readonly<Record<string, string | undefined>> = {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Outcome<T>> {
+  const { failure, output } = await runProgram(program, args, env);
+  if (failure !== null) return { ok: false, reason: failure };
+  return { ok: true, value: JSON.parse(output.trimEnd().split("\n").at(-1) ?? "") as T };
+}
+
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly failure: string | null; readonly output: string }> {
   const file = path.join(import.meta.dirname, program);
   const child = spawn(process.execPath, ["--import", "tsx", file, ...args], {
     cwd: ROOT,
@@ -147,13 +159,14 @@ export async function runChild<T>(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-20_000)));
   const end = await new Promise<string | null>((resolve) => {
     child.on("error", ({ message }) => resolve(message));
-    child.on("close", (code, signal) => resolve(code === 0 ? null : `ended by ${signal ?? `exit code ${String(code)}`}`));
+    child.on("close", (code, signal) =>
+      resolve(code === 0 ? null : `ended by ${signal ?? `exit code ${String(code)}`}`),
+    );
   });
-  const line = output.trimEnd().split("\n").at(-1) ?? "";
-  if (end === null) return { ok: true, value: JSON.parse(line) as T };
   // A thrown error's message may have several lines, and ends where its stack begins.
   const said = /^\w*Error\b[^]*?(?=\n {4}at )/m.exec(errors)?.[0].replaceAll("\n", " ");
-  return { ok: false, reason: said === undefined ? end : `${said.slice(0, 400)} (${end})` };
+  const failure = end === null || said === undefined ? end : `${said.slice(0, 400)} (${end})`;
+  return { failure, output };
 }
 
 export interface Table {

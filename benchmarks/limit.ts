@@ -7,9 +7,8 @@
  */
 import { formatBytes, MIB } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
-import { sameBits } from "./memory.ts";
 import { integer, readOptions } from "./options.ts";
-import { runTrial, type SessionSettings, type TrialResult } from "./trial.ts";
+import { runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
 import { describeWorkload, workload as workloadOf, type Workload } from "./workloads.ts";
 
 const QUESTION = "Does it train where stock TensorFlow.js runs out of memory?";
@@ -79,7 +78,9 @@ await runAsProgram(import.meta.url, async () => {
   const workload = workloadOf("chain", options);
   const trials: LimitTrial[] = [];
   const run = async (name: string, capped: boolean, headroomMib: number | null): Promise<LimitTrial> => {
-    progress(`${describeWorkload(workload)}: ${name}${headroomMib === null ? "" : `, ${headroomMib} MiB below the cap`}`);
+    progress(
+      `${describeWorkload(workload)}: ${name}${headroomMib === null ? "" : `, ${headroomMib} MiB below the cap`}`,
+    );
     const session =
       headroomMib === null ? null : { policy: options.policy, deviceMemory: (limitMib - headroomMib) * MIB };
     const env = capped ? { TF_CPU_ALLOCATOR_USE_BFC: "1", TF_CPU_BFC_MEM_LIMIT_IN_MB: String(limitMib) } : {};

@@ -6,7 +6,7 @@ import { policies } from "../src/plan/policies/index.ts";
 import { formatBytes } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
-import { runTrial, type SessionSettings, type TrialResult } from "./trial.ts";
+import { runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
 import { describeWorkload, readWorkloads, type Workload, WORKLOAD_OPTIONS } from "./workloads.ts";
 
 const QUESTION = "How much device memory does training take under each policy?";
@@ -79,11 +79,6 @@ function row(
     steadyPeakBytes: peaks.length < 2 ? null : Math.max(...peaks.slice(1)),
     identical: outcome.ok && stock.ok && sameBits(outcome.value, stock.value),
   };
-}
-
-export function sameBits(a: TrialResult, b: TrialResult): boolean {
-  const equal = a.losses.every((loss, i) => Object.is(loss, b.losses[i]));
-  return equal && a.losses.length === b.losses.length && a.weightsSha256 === b.weightsSha256;
 }
 
 await runAsProgram(import.meta.url, async () => {

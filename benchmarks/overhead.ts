@@ -145,7 +145,8 @@ await runAsProgram(import.meta.url, async () => {
     await session?.dispose();
     progress(`round ${round + 1} of ${rounds}, ${mode}`);
   });
-  const perKernel = (ms: readonly number[], count: number): Summary => summarize(ms.map((each) => (each * 1000) / count));
+  const perKernel = (ms: readonly number[], count: number): Summary =>
+    summarize(ms.map((each) => (each * 1000) / count));
   const rows = modes.map((mode): OverheadRow => {
     const { outside, recorded, planning, planned } = times.get(mode) as Times;
     const plans = mode !== "stock" && mode !== "none";

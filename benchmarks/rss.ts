@@ -4,9 +4,8 @@
  */
 import { formatBytes } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
-import { sameBits } from "./memory.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
-import { runTrial, type SessionSettings, type TrialResult } from "./trial.ts";
+import { runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
 import { describeWorkload, workload as workloadOf, type Workload } from "./workloads.ts";
 
 const QUESTION = "What is the resident set of the whole process?";

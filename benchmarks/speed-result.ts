@@ -62,4 +62,3 @@ function cells({ mode, ratio, stepMs, iterations, failure }: SpeedRow): string[]
   const moved = [formatBytes(typical("offloadBytes")), formatBytes(typical("spillWriteBytes"))];
   return [mode, ...ratios, ...times, typical("copyMs").toFixed(1), typical("stallMs").toFixed(1), ...moved];
 }
-

@@ -20,9 +20,23 @@ import {
   summarize,
 } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
-import { SPEED_MODES, type SpeedMode, type SpeedNet, type SpeedResult, type SpeedRow, speedTables } from "./speed-result.ts";
+import {
+  SPEED_MODES,
+  type SpeedMode,
+  type SpeedNet,
+  type SpeedResult,
+  type SpeedRow,
+  speedTables,
+} from "./speed-result.ts";
 import type { SessionSettings } from "./trial.ts";
-import { describeWorkload, openTraining, readWorkloads, type Training, type Workload, WORKLOAD_OPTIONS } from "./workloads.ts";
+import {
+  describeWorkload,
+  openTraining,
+  readWorkloads,
+  type Training,
+  type Workload,
+  WORKLOAD_OPTIONS,
+} from "./workloads.ts";
 
 const QUESTION = "What does virtualization cost in time?";
 

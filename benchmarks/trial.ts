@@ -41,6 +41,12 @@ export function runTrial(spec: TrialSpec, env: Readonly<Record<string, string>> 
   return runChild<TrialResult>("trial.ts", [JSON.stringify(spec)], env);
 }
 
+/** Losses and weights agree in every bit. */
+export function sameBits(a: TrialResult, b: TrialResult): boolean {
+  const equal = a.losses.every((loss, i) => Object.is(loss, b.losses[i]));
+  return equal && a.losses.length === b.losses.length && a.weightsSha256 === b.weightsSha256;
+}
+
 async function train({ backend, workload, steps, session: settings }: TrialSpec): Promise<TrialResult> {
   const loaded = await loadTensorFlow(backend);
   const session = settings === null ? null : await virtualize(loaded.tf, settings);

@@ -10,9 +10,7 @@ import type { IterationResult, SessionReport, TraceEvent } from "../report/resul
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import { virtualize } from "../runtime/session.ts";
-
-export const OPTIMIZERS = ["sgd", "momentum", "rmsprop", "adagrad", "adadelta", "adam", "adamax"] as const;
-export type OptimizerName = (typeof OPTIMIZERS)[number];
+import type { OptimizerName } from "./optimizers.ts";
 
 export interface Training {
   readonly network: Network;

@@ -67,8 +67,8 @@ function fromVariables(environment: Environment): RegisterSettings {
 /** `VDNN_SPILL` and `--spill`: a directory, or yes or no. */
 export function spillOf(text: string | boolean | undefined): string | boolean | undefined {
   if (typeof text !== "string") return text;
-  if (/^(1|true|yes|on)?$/i.test(text)) return true;
-  return /^(0|false|no|off)$/i.test(text) ? false : resolve(text);
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  return /^(0|false|no|off|)$/i.test(text) ? false : resolve(text);
 }
 
 export function isOn(text: string | undefined): boolean {

@@ -35,6 +35,8 @@ export interface InterceptContext {
   readonly meter: Meter;
   /** Meter only: gradients run as in stock TF.js. */
   readonly passthrough: boolean;
+  /** The policy lets data leave the device. */
+  readonly mayOffload: boolean;
   /** relu's gradient may read relu's output instead of its input: proven equal to the bit on this backend. */
   readonly reluFromOutput: boolean;
   /** Kernel that equals Step on a relu's output on this backend, where it is cheaper. */
@@ -81,6 +83,7 @@ export class Interceptor {
   /** Kernel that runs or ran last. */
   #kernelName = "";
   #replaced: Block | null = null;
+  #journalsUpdate = false;
 
   constructor(context: InterceptContext) {
     this.#context = context;
@@ -140,11 +143,17 @@ export class Interceptor {
     const { iteration, meter, passthrough, residency } = this.#context;
     if (!iteration.isOpen || iteration.pass !== null) return apply();
     const start = meter.now();
+    this.#journalsUpdate =
+      this.#context.mayOffload && Number.isFinite(residency.budgetBytes) && iteration.follower === null;
     if (!passthrough) iteration.pass = "update";
     meter.pass = "update";
     try {
       apply();
       iteration.log.markSurvivors();
+      this.#forgetRollbacks();
+    } catch (error) {
+      this.#abort();
+      throw error;
     } finally {
       iteration.pass = null;
       meter.pass = undefined;
@@ -275,6 +284,14 @@ export class Interceptor {
     const { iteration, meter, residency, passthrough } = this.#context;
     const { state } = this.#engine;
     if (state.gradientDepth > 0 || iteration.pass !== null) return this.#original.gradients(f, xs, dy, allowNone);
+    if (this.#engine.backend !== residency.adapter.backend) {
+      throw new VdnnError(
+        "ERR_BACKEND",
+        `the backend was changed to "${this.#engine.backendName}" while vdnn virtualizes "${residency.adapter.name}"; ` +
+          "dispose the session before tf.setBackend, and virtualize again after it",
+        { backend: this.#engine.backendName },
+      );
+    }
     this.close();
     this.#weights = new Set(xs.map((x) => x.dataId));
     const start = meter.now();
@@ -287,13 +304,12 @@ export class Interceptor {
         : this.#forwardAndBackward(f, xs, dy ?? null, allowNone);
       iteration.log.markSurvivors();
       residency.rescueDropped();
-      for (const { value } of this.#rollbacks.values()) value.dispose();
+      this.#forgetRollbacks();
       return result;
     } catch (error) {
       this.#abort();
       throw error;
     } finally {
-      this.#rollbacks.clear();
       this.#nodeLayers.clear();
       iteration.pass = null;
       meter.pass = undefined;
@@ -365,13 +381,20 @@ export class Interceptor {
   /** The step failed: everything is as before it. */
   #abort(): void {
     const { iteration } = this.#context;
-    for (const { variable, value } of this.#rollbacks.values()) {
-      if (!variable.isDisposed) variable.assign(value);
-      value.dispose();
-    }
+    const rollbacks = [...this.#rollbacks.values()];
+    this.#rollbacks.clear();
     iteration.finish();
     iteration.log.clear();
     this.#weights = new Set();
+    for (const { variable, value } of rollbacks) {
+      if (!variable.isDisposed) variable.assign(value);
+      value.dispose();
+    }
+  }
+
+  #forgetRollbacks(): void {
+    for (const { value } of this.#rollbacks.values()) value.dispose();
+    this.#rollbacks.clear();
   }
 
   #addTapeNode(...args: Parameters<EngineMethods["addTapeNode"]>): void {
@@ -463,9 +486,16 @@ export class Interceptor {
     if (block === undefined) return;
     block.variables = Math.max(0, block.variables - 1);
     this.#replaced = block;
-    // Statistics that a forward pass assigns (batch norm) are put back if the step fails.
-    const inGradients = iteration.pass === "forward" || iteration.pass === "backward";
-    if (!inGradients || this.#rollbacks.has(variable.name) || variable.isDisposed) return;
+    // Statistics that a forward pass assigns (batch norm) are put back if the step fails, and so are weights and optimizer state
+    // in an update that no plan has shown to fit. Their old values may leave for the host meanwhile.
+    const { pass } = iteration;
+    if (
+      pass === null ||
+      (pass === "update" && !this.#journalsUpdate) ||
+      this.#rollbacks.has(variable.name) ||
+      variable.isDisposed
+    )
+      return;
     residency.adapter.backend.incRef(dataId);
     const value = this.#engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
     value.kept = true;

@@ -57,8 +57,12 @@ export class Planner {
     return null;
   }
 
-  /** Makes a plan for a recorded iteration. */
-  learn(graph: Graph, machine: Machine): { readonly compiled: CompiledPlan; readonly fits: boolean } {
+  /**
+   * Makes a plan for a recorded iteration.
+   *
+   * @param outsideBytes device bytes that do not belong to the iteration, for the summary
+   */
+  learn(graph: Graph, machine: Machine, outsideBytes: number): { readonly compiled: CompiledPlan; readonly fits: boolean } {
     const { plan, fits } = makePlan(graph, machine, this.#policy);
     const compiled = compile(graph, plan);
     const offloaded = new Set(plan.steps.flatMap((step) => (step.kind === "offload" ? [step.tensor] : [])));
@@ -68,7 +72,7 @@ export class Planner {
       policy: plan.policy,
       offloadedTensors: offloaded.size,
       recomputedKernels: plan.steps.filter((step) => step.kind === "recompute").length,
-      predictedPeakDeviceBytes: plan.predicted.peakDeviceBytes,
+      predictedPeakDeviceBytes: plan.predicted.peakDeviceBytes + outsideBytes,
     };
     this.#known = [{ compiled, summary }, ...this.#known].slice(0, MAX_PLANS);
     return { compiled, fits };

@@ -32,7 +32,7 @@ const IDLE_KERNELS = 8;
 const ASSUMED_GBPS = 8;
 
 const active = new WeakMap<Engine, Session>();
-const proven = new WeakSet<Engine>();
+const proven = new WeakSet<object>();
 
 /**
  * Virtualizes the device memory of a TensorFlow.js instance. Training code runs unchanged until `session.dispose()`.
@@ -57,9 +57,9 @@ export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session
       "this TensorFlow.js is virtualized already; dispose the other session first",
     );
   }
-  if (parsed.selfTest && !proven.has(engine)) {
+  if (parsed.selfTest && !proven.has(engine.backend)) {
     selfTest(tf, parsed);
-    proven.add(engine);
+    proven.add(engine.backend);
   }
   return new Session(tf, parsed);
 }
@@ -135,6 +135,7 @@ export class Session {
       layers: this.#layers,
       meter: this.#meter,
       passthrough: options.policy.passthrough,
+      mayOffload: options.policy.mayOffload,
       reluFromOutput: proof.reluFromOutput,
       stepOfRelu: adapter.name === "tensorflow" && proof.signIsStep ? "Sign" : null,
       afterKernel: () => this.#afterKernel(),
@@ -268,8 +269,9 @@ export class Session {
   #learn(): void {
     const { log } = this.#iteration;
     this.#graph = log.toGraph(`${this.backend} iteration of ${log.ops.length} kernels`, this.#layers.kinds);
-    const machine = this.#machine();
-    const { compiled, fits } = this.#planner.learn(this.#graph, machine);
+    const outsideBytes = this.#bytesOutside();
+    const machine = this.#machine(outsideBytes);
+    const { compiled, fits } = this.#planner.learn(this.#graph, machine, outsideBytes);
     const { policy, predicted } = compiled.plan;
     this.#options.logger?.debug({ policy, predicted, fits }, "vdnn plan");
     if (fits || !this.#options.policy.mayOffload) return;
@@ -280,11 +282,11 @@ export class Session {
     this.#options.logger?.warn(warning);
   }
 
-  #machine(): Machine {
+  #machine(outsideBytes: number): Machine {
     const { deviceBytes, hostBytes, spillBytes, spillDirectory } = this.#options;
     return {
       name: this.backend,
-      deviceBytes: deviceBytes - this.#bytesOutside(),
+      deviceBytes: deviceBytes - outsideBytes,
       hostBytes: hostBytes + (spillDirectory === null ? 0 : spillBytes),
       offloadGBps: this.#meter.gigabytesPerSecond("offload") ?? ASSUMED_GBPS,
       prefetchGBps: this.#meter.gigabytesPerSecond("prefetch") ?? ASSUMED_GBPS,

@@ -1,0 +1,126 @@
+/**
+ * Do the README's tables say what was measured? Writes them from the committed results: each `<!-- bench:NAME -->` up to
+ * `<!-- /bench -->` becomes the tables of `benchmarks/results/NAME.json`. With `--check` it only compares, and fails when stale.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { type Environment, progress, ROOT, runAsProgram, type Table } from "./harness.ts";
+import { limitTables } from "./limit.ts";
+import { memoryTables } from "./memory.ts";
+import { UsageError } from "./options.ts";
+import { overheadTables } from "./overhead.ts";
+import { peersTables } from "./peers-result.ts";
+import { rssTables } from "./rss.ts";
+import { speedTables } from "./speed-result.ts";
+
+export interface BenchDocument {
+  readonly schema: string;
+  readonly environment: Environment;
+}
+
+type Renderer = (document: never) => Table[];
+
+const RENDERERS: Readonly<Record<string, Renderer>> = {
+  "vdnn-bench-memory/1": memoryTables,
+  "vdnn-bench-speed/1": speedTables,
+  "vdnn-bench-rss/1": rssTables,
+  "vdnn-bench-limit/1": limitTables,
+  "vdnn-bench-overhead/1": overheadTables,
+  "vdnn-bench-peers/1": peersTables,
+};
+
+const BLOCK = /<!-- bench:([\w-]+) -->[^]*?<!-- \/bench -->/g;
+
+/** The text with every marked block filled in. Filling in twice is filling in once. */
+export function fillTables(text: string, documents: ReadonlyMap<string, BenchDocument>): string {
+  const opened = text.match(/<!-- bench:/g)?.length ?? 0;
+  const closed = text.match(BLOCK)?.length ?? 0;
+  if (opened !== closed)
+    throw new Error(`${opened} blocks begin with <!-- bench:NAME -->, ${closed} end with <!-- /bench -->`);
+  return text.replace(BLOCK, (_, name: string) => {
+    const document = documents.get(name);
+    if (document === undefined) {
+      throw new Error(`there is no result ${name}.json; there are ${[...documents.keys()].join(", ") || "none"}`);
+    }
+    return `<!-- bench:${name} -->\n\n${renderMarkdown(document)}\n\n<!-- /bench -->`;
+  });
+}
+
+function renderMarkdown(document: BenchDocument): string {
+  const render = RENDERERS[document.schema];
+  if (render === undefined) throw new Error(`unknown schema ${document.schema}`);
+  const parts = render(document as never).map((table) => `${escape(table.caption)}\n\n${markdownTable(table)}`);
+  return [...parts, describeEnvironment(document.environment)].join("\n\n");
+}
+
+/** Padded as the formatter would pad it; the first column to the left, the others to the right. */
+function markdownTable({ header, rows }: Table): string {
+  const lines = [header, ...rows].map((line) => line.map(escape));
+  const widths = header.map((_, i) => Math.max(3, ...lines.map((line) => (line[i] ?? "").length)));
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const pad = (line: readonly string[]): string =>
+    row(widths.map((width, i) => (i === 0 ? (line[i] ?? "").padEnd(width) : (line[i] ?? "").padStart(width))));
+  const rule = row(widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)));
+  const [head = [], ...body] = lines;
+  return [pad(head), rule, ...body.map(pad)].join("\n");
+}
+
+/** Names of variables are code. */
+function escape(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll(/\b[A-Z]+(?:_[A-Z\d]+)+(?:=\w+)?/g, (name) => `\`${name}\``);
+}
+
+function describeEnvironment(environment: Environment): string {
+  const { cpu, cores, memoryBytes, node, runtime, date, commit, loadAverageStart, loadAverageEnd } = environment;
+  const library =
+    runtime === null
+      ? ""
+      : `, ${runtime.packageName} ${runtime.packageVersion}` +
+        (runtime.tensorflowVersion === null ? "" : ` on TensorFlow ${runtime.tensorflowVersion}`);
+  const load = [loadAverageStart, loadAverageEnd].map(([minute = 0]) => minute.toFixed(1)).join(" to ");
+  return (
+    `${cpu}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB, Node.js ${node}${library}; ${date.slice(0, 10)}, ` +
+    `commit ${commit.slice(0, 8)}${commit.endsWith("+") ? " with changes" : ""}, load average ${load}.`
+  );
+}
+
+function readDocuments(folder: string): Map<string, BenchDocument> {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".json"));
+  return new Map(
+    files.map((file) => [
+      path.basename(file, ".json"),
+      JSON.parse(readFileSync(path.join(folder, file), "utf8")) as BenchDocument,
+    ]),
+  );
+}
+
+function readFlags(): { readonly check: boolean; readonly readme: string; readonly results: string } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        check: { type: "boolean", default: false },
+        readme: { type: "string", default: path.join(ROOT, "README.md") },
+        results: { type: "string", default: path.join(import.meta.dirname, "results") },
+      },
+    });
+    return values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+await runAsProgram(import.meta.url, async () => {
+  const { check, readme, results } = readFlags();
+  const text = readFileSync(readme, "utf8");
+  const filled = fillTables(text, readDocuments(results));
+  if (filled === text) {
+    progress(`${readme}: tables are up to date`);
+  } else if (check) {
+    progress(`${readme}: tables are stale; run node --import tsx benchmarks/tables.ts`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(readme, filled);
+    progress(`${readme}: tables written`);
+  }
+});

@@ -1,0 +1,143 @@
+/**
+ * `vdnn demo`, which `npm start` runs: one convolutional network under stock TensorFlow.js, then under policies with a quarter of
+ * the memory that stock was measured to need. Stock runs first and last, so that a machine that slows down meanwhile shows.
+ */
+import { type BackendName, loadTensorFlow } from "../backends/load.ts";
+import { registerWasmTrainingKernels } from "../backends/wasm-kernels.ts";
+import { VdnnError } from "../errors.ts";
+import { findNetwork } from "../networks/index.ts";
+import type { TensorFlow } from "../runtime/engine.ts";
+import type { VirtualizeOptions } from "../runtime/options.ts";
+import { formatBytes, formatMs } from "../units.ts";
+import { type DemoRow, renderDemo } from "./demo-table.ts";
+import { createProgress } from "./progress.ts";
+import { isIdentical, median, trainNetwork, type Training, type TrainingResult } from "./training.ts";
+
+export interface DemoFlags {
+  readonly backend: BackendName;
+  readonly network: string;
+  readonly depth?: number;
+  readonly width?: number;
+  readonly imageSize: number;
+  readonly batch: number;
+  readonly steps: number;
+  readonly budgetShare: number;
+  readonly json?: boolean;
+}
+
+const BUDGETED = ["vdnn-all", "vdnn-conv", "vdnn-dyn"] as const;
+const CLASSES = 10;
+const SEED = 1;
+const WARM_UP_STEPS = 3;
+
+/** Runs and prints it; returns 1 when a result differs from stock's, 3 when a policy does not fit, else 0. */
+export async function demo(flags: DemoFlags): Promise<number> {
+  const started = performance.now();
+  const { tf, backend } = await loadTensorFlow(flags.backend);
+  // The same kernels for stock and for vdnn, or the comparison would be of kernels.
+  if (backend === "wasm") registerWasmTrainingKernels(tf, { fastInputGradient: true });
+  const { depth, width, imageSize } = flags;
+  const training: Training = {
+    network: findNetwork(flags.network),
+    networkOptions: { depth, width, imageSize, classes: CLASSES, seed: SEED },
+    batchSize: flags.batch,
+    steps: flags.steps,
+    optimizer: "adam",
+    learningRate: 0.001,
+    seed: SEED,
+  };
+  const runs = createRuns(tf, training);
+  await runs.warmUp();
+  const stock = await runs.train("stock", { policy: "none" });
+  const budgetBytes = Math.floor(stock.report.peakDeviceBytes * flags.budgetShare);
+  const liveness = await runs.train("liveness", { policy: "liveness" });
+  const budgeted: { policy: string; result: TrainingResult | VdnnError }[] = [];
+  for (const policy of BUDGETED) {
+    budgeted.push({ policy, result: await runs.tryTrain(policy, { policy, deviceMemory: budgetBytes }) });
+  }
+  const stockAgain = await runs.train("stock, again", { policy: "none" });
+  runs.done();
+
+  const stockMs = median([...timesOf(stock), ...timesOf(stockAgain)]);
+  const oracleMs = Math.min(stockMs, liveness.steady.medianMs);
+  const row = (policy: string, budget: number | null, result: TrainingResult | VdnnError): DemoRow =>
+    result instanceof VdnnError
+      ? { policy, budgetBytes: budget, failure: result.message }
+      : { policy, budgetBytes: budget, result, stockMs, oracleMs, identical: isIdentical(stock, result) };
+  const rows = [
+    row("stock", null, stock),
+    row("stock, again", null, stockAgain),
+    row("liveness", null, liveness),
+    ...budgeted.map(({ policy, result }) => row(policy, budgetBytes, result)),
+  ];
+  const seconds = (performance.now() - started) / 1000;
+  const facts = { training, backend, budgetBytes, budgetShare: flags.budgetShare, stock, stockAgain, seconds };
+  process.stdout.write(flags.json === true ? toJson(facts, rows) : renderDemo(facts, rows));
+  if (rows.some((each) => "failure" in each)) return 3;
+  return rows.every((each) => !("failure" in each) && each.identical) ? 0 : 1;
+}
+
+export interface DemoFacts {
+  readonly training: Training;
+  readonly backend: string;
+  readonly budgetBytes: number;
+  readonly budgetShare: number;
+  readonly stock: TrainingResult;
+  readonly stockAgain: TrainingResult;
+  readonly seconds: number;
+}
+
+interface Runs {
+  warmUp(): Promise<void>;
+  train(title: string, options: VirtualizeOptions): Promise<TrainingResult>;
+  /** Returns the error when it does not fit. */
+  tryTrain(title: string, options: VirtualizeOptions): Promise<TrainingResult | VdnnError>;
+  done(): void;
+}
+
+function createRuns(tf: TensorFlow, training: Training): Runs {
+  const progress = createProgress();
+  const train: Runs["train"] = async (title, options) => {
+    progress.show(`${title}: building ${training.network.name}`);
+    return trainNetwork(tf, training, options, ({ index, loss, wallMs }, iteration) => {
+      progress.show(
+        `${title}: step ${index + 1} of ${training.steps}  loss ${loss.toFixed(4)}  ${formatMs(wallMs)}  ` +
+          `device peak ${formatBytes(iteration?.peakDeviceBytes ?? 0)}`,
+      );
+    });
+  };
+  return {
+    train,
+    async warmUp() {
+      // The first steps of a process compile code and grow heaps.
+      progress.show("warming up");
+      await trainNetwork(tf, { ...training, steps: Math.min(WARM_UP_STEPS, training.steps) }, { policy: "none" });
+    },
+    async tryTrain(title, options) {
+      try {
+        return await train(title, options);
+      } catch (error) {
+        if (error instanceof VdnnError && error.code === "ERR_OUT_OF_MEMORY") return error;
+        throw error;
+      }
+    },
+    done: () => progress.clear(),
+  };
+}
+
+/** Step times without the first, which is recorded. */
+function timesOf({ steps }: TrainingResult): number[] {
+  return steps.slice(1).map(({ wallMs }) => wallMs);
+}
+
+function toJson(facts: DemoFacts, rows: readonly DemoRow[]): string {
+  const { training, backend, budgetBytes, seconds } = facts;
+  const { network, ...settings } = training;
+  const runs = rows.map((row) => {
+    if ("failure" in row) return row;
+    const { graph, trace, ...result } = row.result;
+    return { ...row, result };
+  });
+  const head = { schema: "vdnn-demo/1", source: "measured", backend, network: network.name, ...settings, budgetBytes, seconds };
+  return `${JSON.stringify({ ...head, runs })}\n`;
+}

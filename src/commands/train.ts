@@ -1,0 +1,155 @@
+/**
+ * `vdnn train`: a built-in network on generated data under a policy, with progress, ending in a table. `--compare` trains the
+ * same under stock TensorFlow.js first, in the same process, and says whether the results are the same bits.
+ */
+import { type BackendName, loadTensorFlow } from "../backends/load.ts";
+import { registerWasmTrainingKernels } from "../backends/wasm-kernels.ts";
+import { createLogger } from "../logger.ts";
+import { findNetwork } from "../networks/index.ts";
+import { writeJson } from "../report/json.ts";
+import { type Column, renderTable } from "../report/table.ts";
+import { toChromeTrace } from "../report/trace-events.ts";
+import { formatBytes, formatMs } from "../units.ts";
+import { absoluteFiles, type FileFlags, type SessionFlags, sessionSettings } from "./options.ts";
+import type { OptimizerName } from "./optimizers.ts";
+import { createProgress } from "./progress.ts";
+import { isIdentical, trainNetwork, type Training, type TrainingResult } from "./training.ts";
+
+export interface TrainFlags extends SessionFlags, FileFlags {
+  readonly network: string;
+  readonly depth?: number;
+  readonly width?: number;
+  readonly imageSize?: number;
+  readonly sequenceLength?: number;
+  readonly vocabulary?: number;
+  readonly classes?: number;
+  readonly batch: number;
+  readonly steps: number;
+  readonly optimizer: OptimizerName;
+  readonly learningRate: number;
+  readonly seed: number;
+  readonly backend?: BackendName;
+  readonly fastInputGradient?: boolean;
+  readonly compare?: boolean;
+  readonly json?: boolean;
+}
+
+/** Trains, prints the result, and returns the exit code: 1 when a comparison finds a difference. */
+export async function train(flags: TrainFlags): Promise<number> {
+  const training = trainingOf(flags);
+  const settings = sessionSettings(flags);
+  const files = absoluteFiles(flags);
+  const { tf, backend } = await loadTensorFlow(flags.backend);
+  if (backend === "wasm" && flags.fastInputGradient === true) registerWasmTrainingKernels(tf, { fastInputGradient: true });
+  const logger = createLogger(flags.logLevel);
+  const progress = createProgress();
+  const show = (policy: string): Parameters<typeof trainNetwork>[3] => {
+    progress.show(`${policy}: building ${training.network.name}`);
+    return ({ index, loss, wallMs }, iteration) =>
+      progress.show(
+        `${policy}: step ${index + 1} of ${training.steps}  loss ${loss.toFixed(4)}  ${formatMs(wallMs)}  ` +
+          `device peak ${formatBytes(iteration?.peakDeviceBytes ?? 0)}`,
+      );
+  };
+  const runs: TrainingResult[] = [];
+  try {
+    if (flags.compare === true) runs.push(await trainNetwork(tf, training, { policy: "none" }, show("stock")));
+    const options = { ...settings, trace: files.trace !== undefined, ...(logger === undefined ? {} : { logger }) };
+    runs.push(await trainNetwork(tf, training, options, show(flags.policy)));
+  } finally {
+    progress.clear();
+  }
+  const result = runs.at(-1) as TrainingResult;
+  const stock = flags.compare === true ? runs[0] : undefined;
+  if (files.report !== undefined) writeJson(files.report, result.report);
+  if (files.trace !== undefined) writeJson(files.trace, toChromeTrace(result.trace, `vdnn ${result.policy} on ${backend}`));
+  if (files.record !== undefined && result.graph !== null) writeJson(files.record, result.graph);
+  const identical = stock === undefined ? null : isIdentical(stock, result);
+  process.stdout.write(
+    flags.json === true ? toJson(training, backend, result, stock) : renderResult(training, backend, result, stock),
+  );
+  return identical === false ? 1 : 0;
+}
+
+function trainingOf(flags: TrainFlags): Training {
+  const { depth, width, imageSize, sequenceLength, vocabulary, classes, seed } = flags;
+  return {
+    network: findNetwork(flags.network),
+    networkOptions: { depth, width, imageSize, sequenceLength, vocabulary, classes, seed },
+    batchSize: flags.batch,
+    steps: flags.steps,
+    optimizer: flags.optimizer,
+    learningRate: flags.learningRate,
+    seed,
+  };
+}
+
+function toJson(training: Training, backend: string, result: TrainingResult, stock: TrainingResult | undefined): string {
+  const { network, ...settings } = training;
+  const run = ({ graph, trace, ...rest }: TrainingResult): object => rest;
+  const comparison =
+    stock === undefined
+      ? null
+      : {
+          stock: run(stock),
+          peakRatio: result.steady.peakDeviceBytes / stock.steady.peakDeviceBytes,
+          stepRatio: result.steady.medianMs / stock.steady.medianMs,
+          identical: isIdentical(stock, result),
+        };
+  const document = { schema: "vdnn-train/1", source: "measured", backend, network: network.name, ...settings };
+  return `${JSON.stringify({ ...document, result: run(result), comparison })}\n`;
+}
+
+interface Measure {
+  readonly title: string;
+  readonly value: (result: TrainingResult) => number;
+  readonly text: (value: number) => string;
+  /** Print the ratio to stock as well. */
+  readonly ratio?: boolean;
+}
+
+const MEASURES: readonly Measure[] = [
+  { title: "first loss", value: ({ losses }) => losses[0] ?? Number.NaN, text: (loss) => loss.toPrecision(7) },
+  { title: "last loss", value: ({ losses }) => losses.at(-1) ?? Number.NaN, text: (loss) => loss.toPrecision(7) },
+  { title: "step, median", value: ({ steady }) => steady.medianMs, text: formatMs, ratio: true },
+  { title: "step, min", value: ({ steady }) => steady.minMs, text: formatMs, ratio: true },
+  { title: "device peak, first step", value: firstPeak, text: formatBytes, ratio: true },
+  { title: "device peak, after it", value: ({ steady }) => steady.peakDeviceBytes, text: formatBytes, ratio: true },
+  { title: "host peak", value: ({ report }) => report.peakHostBytes, text: formatBytes },
+  { title: "spill peak", value: ({ report }) => report.peakSpillBytes, text: formatBytes },
+  { title: "moved per step", value: ({ steady }) => steady.movedBytes, text: formatBytes },
+  { title: "spilled per step", value: ({ steady }) => steady.spilledBytes, text: formatBytes },
+  { title: "stall per step", value: ({ steady }) => steady.stallMs, text: formatMs },
+  { title: "demand fetches per step", value: ({ steady }) => steady.demandFetches, text: String },
+];
+
+function firstPeak({ report }: TrainingResult): number {
+  return report.iterations[0]?.peakDeviceBytes ?? 0;
+}
+
+function renderResult(training: Training, backend: string, result: TrainingResult, stock: TrainingResult | undefined): string {
+  const { network, batchSize, steps, optimizer } = training;
+  const { report, layers, parameters, losses } = result;
+  const columns: Column<Measure>[] = [{ title: "measured", align: "left", cell: ({ title }) => title }];
+  const column = (title: string, of: TrainingResult): Column<Measure> => ({ title, cell: ({ value, text }) => text(value(of)) });
+  if (stock !== undefined) columns.push(column("stock", stock));
+  columns.push(column(result.policy, result));
+  if (stock !== undefined) {
+    columns.push({
+      title: "ratio",
+      cell: ({ value, ratio }) => (ratio === true ? (value(result) / value(stock)).toFixed(3) : ""),
+    });
+  }
+  const budget = report.deviceMemoryBytes === null ? "none" : formatBytes(report.deviceMemoryBytes);
+  const plans = [...new Set(report.plans.map(({ policy }) => policy))].join("; ") || "none";
+  return [
+    `${network.name}: ${layers} layers, ${parameters} weights, batch ${batchSize}, ${steps} steps of ${optimizer}, backend ${backend}`,
+    `device budget ${budget}, plan ${plans}`,
+    `losses ${losses.map((loss) => loss.toFixed(4)).join(" ")}`,
+    "",
+    ...renderTable(columns, MEASURES),
+    ...(stock === undefined ? [] : ["", `losses and weights ${isIdentical(stock, result) ? "are bit-identical" : "DIFFER"}`]),
+    ...report.warnings.map((warning) => `warning: ${warning}`),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,34 @@
+/** The public API of vdnn. What is not named here is internal. */
+export { type BackendName, type BackendProbe, type LoadedBackend, loadTensorFlow, probeBackends } from "./backends/load.ts";
+export { registerWasmTrainingKernels, type WasmKernelOptions, type WasmKernels } from "./backends/wasm-kernels.ts";
+export { type ErrorCode, VdnnError } from "./errors.ts";
+export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";
+export { type Lifetime, lifetimes } from "./graph/lifetimes.ts";
+export {
+  type Batch,
+  findNetwork,
+  type Network,
+  type NetworkOptions,
+  networks,
+  type NetworkSettings,
+} from "./networks/index.ts";
+export { type MadePlan, makePlan } from "./plan/make.ts";
+export type { Plan, PlanStep, Prediction, Tier } from "./plan/plan.ts";
+export type { Machine, Policy, PolicyDecision } from "./plan/policy.ts";
+export { findPolicy, policies } from "./plan/policies/index.ts";
+export { validate } from "./plan/validate.ts";
+export type {
+  CounterEvent,
+  IterationResult,
+  Lane,
+  LaneEvent,
+  PlanSummary,
+  SessionReport,
+  TraceEvent,
+} from "./report/result.ts";
+export { renderSummary } from "./report/summary.ts";
+export { type ChromeEvent, type ChromeTrace, toChromeTrace } from "./report/trace-events.ts";
+export type { TensorFlow } from "./runtime/engine.ts";
+export type { VirtualizeOptions } from "./runtime/options.ts";
+export { attach, type Session, virtualize } from "./runtime/session.ts";
+export { formatBytes, parseBytes, type Size } from "./units.ts";
