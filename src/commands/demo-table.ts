@@ -30,7 +30,10 @@ export function renderDemo(facts: DemoFacts, rows: readonly DemoRow[]): string {
       { title: "budget MiB", cell: ({ budgetBytes }) => (budgetBytes === null ? "none" : mib(budgetBytes)) },
       { title: "peak MiB: first", cell: ran(({ result }) => mib(result.report.iterations[0]?.peakDeviceBytes ?? 0)) },
       { title: "steady", cell: ran(({ result }) => mib(result.steady.peakDeviceBytes)) },
-      { title: "of stock", cell: ran(({ result }) => `${((result.steady.peakDeviceBytes / stockPeak) * 100).toFixed(1)}%`) },
+      {
+        title: "of stock",
+        cell: ran(({ result }) => `${((result.steady.peakDeviceBytes / stockPeak) * 100).toFixed(1)}%`),
+      },
       { title: "host MiB", cell: ran(({ result }) => mib(result.report.peakHostBytes)) },
       { title: "moved MiB/step", cell: ran(({ result }) => mib(result.steady.movedBytes)) },
       { title: "stall ms", cell: ran(({ result }) => result.steady.stallMs.toFixed(1)) },

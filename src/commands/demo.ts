@@ -138,6 +138,14 @@ function toJson(facts: DemoFacts, rows: readonly DemoRow[]): string {
     const { graph, trace, ...result } = row.result;
     return { ...row, result };
   });
-  const head = { schema: "vdnn-demo/1", source: "measured", backend, network: network.name, ...settings, budgetBytes, seconds };
+  const head = {
+    schema: "vdnn-demo/1",
+    source: "measured",
+    backend,
+    network: network.name,
+    ...settings,
+    budgetBytes,
+    seconds,
+  };
   return `${JSON.stringify({ ...head, runs })}\n`;
 }

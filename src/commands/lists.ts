@@ -12,11 +12,19 @@ interface Named {
 export function listNetworks(json: boolean): string {
   const all = Object.values(networks).map(({ name, description, defaults }) => ({ name, description, defaults }));
   if (json) return `${JSON.stringify({ schema: "vdnn-networks/1", networks: all })}\n`;
-  return table("network", all.map(({ name, description }) => ({ name, text: description })));
+  return table(
+    "network",
+    all.map(({ name, description }) => ({ name, text: description })),
+  );
 }
 
 export function listPolicies(json: boolean): string {
-  const all = policies.map(({ name, summary, mayOffload }) => ({ name, summary, mayOffload, default: name === DEFAULT_POLICY }));
+  const all = policies.map(({ name, summary, mayOffload }) => ({
+    name,
+    summary,
+    mayOffload,
+    default: name === DEFAULT_POLICY,
+  }));
   if (json) return `${JSON.stringify({ schema: "vdnn-policies/1", policies: all })}\n`;
   return table(
     "policy",

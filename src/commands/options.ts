@@ -33,8 +33,10 @@ export function addSessionOptions(command: Command): Command {
     .addOption(size("--device-memory <size>", "VDNN_DEVICE_MEMORY", "hard budget for the device, such as 512MiB"))
     .addOption(size("--host-memory <size>", "VDNN_HOST_MEMORY", "hard budget for offloaded data in host memory"))
     .addOption(
-      new Option("--spill [dir]", "let a file in this directory take what host memory does not hold; default: the temporary directory")
-        .env("VDNN_SPILL"),
+      new Option(
+        "--spill [dir]",
+        "let a file in this directory take what host memory does not hold; default: the temporary directory",
+      ).env("VDNN_SPILL"),
     )
     .addOption(size("--spill-memory <size>", "VDNN_SPILL_MEMORY", "most bytes in that file"))
     .addOption(
@@ -113,8 +115,12 @@ function size(flags: string, variable: string, description: string): Option {
 
 function requireDirectory(path: string, flag: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  throw new VdnnError("ERR_INVALID_OPTION", `${flag}: there is no directory ${path}; create it first or name another one`, {
-    option: flag,
-    got: path,
-  });
+  throw new VdnnError(
+    "ERR_INVALID_OPTION",
+    `${flag}: there is no directory ${path}; create it first or name another one`,
+    {
+      option: flag,
+      got: path,
+    },
+  );
 }

@@ -70,7 +70,9 @@ export async function run(script: string, scriptArguments: readonly string[], fl
  * stands before the script is looked at; the rest belongs to the script.
  */
 export function separateSpill(command: Command, tokens: readonly string[]): string[] {
-  const takesValue = new Set(command.options.filter(({ required }) => required).flatMap(({ long, short }) => [long, short]));
+  const takesValue = new Set(
+    command.options.filter(({ required }) => required).flatMap(({ long, short }) => [long, short]),
+  );
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i] ?? "";
     if (token === "--" || !token.startsWith("-")) break;

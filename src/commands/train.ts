@@ -40,7 +40,8 @@ export async function train(flags: TrainFlags): Promise<number> {
   const settings = sessionSettings(flags);
   const files = absoluteFiles(flags);
   const { tf, backend } = await loadTensorFlow(flags.backend);
-  if (backend === "wasm" && flags.fastInputGradient === true) registerWasmTrainingKernels(tf, { fastInputGradient: true });
+  if (backend === "wasm" && flags.fastInputGradient === true)
+    registerWasmTrainingKernels(tf, { fastInputGradient: true });
   const logger = createLogger(flags.logLevel);
   const progress = createProgress();
   const show = (policy: string): Parameters<typeof trainNetwork>[3] => {
@@ -62,7 +63,8 @@ export async function train(flags: TrainFlags): Promise<number> {
   const result = runs.at(-1) as TrainingResult;
   const stock = flags.compare === true ? runs[0] : undefined;
   if (files.report !== undefined) writeJson(files.report, result.report);
-  if (files.trace !== undefined) writeJson(files.trace, toChromeTrace(result.trace, `vdnn ${result.policy} on ${backend}`));
+  if (files.trace !== undefined)
+    writeJson(files.trace, toChromeTrace(result.trace, `vdnn ${result.policy} on ${backend}`));
   if (files.record !== undefined && result.graph !== null) writeJson(files.record, result.graph);
   const identical = stock === undefined ? null : isIdentical(stock, result);
   process.stdout.write(
@@ -84,7 +86,12 @@ function trainingOf(flags: TrainFlags): Training {
   };
 }
 
-function toJson(training: Training, backend: string, result: TrainingResult, stock: TrainingResult | undefined): string {
+function toJson(
+  training: Training,
+  backend: string,
+  result: TrainingResult,
+  stock: TrainingResult | undefined,
+): string {
   const { network, ...settings } = training;
   const run = ({ graph, trace, ...rest }: TrainingResult): object => rest;
   const comparison =
@@ -127,11 +134,19 @@ function firstPeak({ report }: TrainingResult): number {
   return report.iterations[0]?.peakDeviceBytes ?? 0;
 }
 
-function renderResult(training: Training, backend: string, result: TrainingResult, stock: TrainingResult | undefined): string {
+function renderResult(
+  training: Training,
+  backend: string,
+  result: TrainingResult,
+  stock: TrainingResult | undefined,
+): string {
   const { network, batchSize, steps, optimizer } = training;
   const { report, layers, parameters, losses } = result;
   const columns: Column<Measure>[] = [{ title: "measured", align: "left", cell: ({ title }) => title }];
-  const column = (title: string, of: TrainingResult): Column<Measure> => ({ title, cell: ({ value, text }) => text(value(of)) });
+  const column = (title: string, of: TrainingResult): Column<Measure> => ({
+    title,
+    cell: ({ value, text }) => text(value(of)),
+  });
   if (stock !== undefined) columns.push(column("stock", stock));
   columns.push(column(result.policy, result));
   if (stock !== undefined) {
@@ -148,7 +163,9 @@ function renderResult(training: Training, backend: string, result: TrainingResul
     `losses ${losses.map((loss) => loss.toFixed(4)).join(" ")}`,
     "",
     ...renderTable(columns, MEASURES),
-    ...(stock === undefined ? [] : ["", `losses and weights ${isIdentical(stock, result) ? "are bit-identical" : "DIFFER"}`]),
+    ...(stock === undefined
+      ? []
+      : ["", `losses and weights ${isIdentical(stock, result) ? "are bit-identical" : "DIFFER"}`]),
     ...report.warnings.map((warning) => `warning: ${warning}`),
     "",
   ].join("\n");

@@ -18,7 +18,8 @@ export function farewell(session: Session | null, { quiet, files }: RegisterSett
   const wanted = Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [`--${name} ${path}`]));
   if (session === null) {
     const unwritten = wanted.length === 0 ? "" : `; not written: ${wanted.join(", ")}`;
-    if (!quiet || wanted.length > 0) say(`the script never trained a model in this process, nothing was virtualized${unwritten}`);
+    if (!quiet || wanted.length > 0)
+      say(`the script never trained a model in this process, nothing was virtualized${unwritten}`);
     return;
   }
   const report = session.report();

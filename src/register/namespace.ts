@@ -61,7 +61,9 @@ function withLayers(exports: Exports, modules: readonly Candidate[]): Exports {
   if (exports["layers"] !== undefined) return exports;
   for (const { file, exports: other } of modules) {
     if (/[\\/]tfjs-layers[\\/]/.test(file) && other["layers"] !== undefined) {
-      return new Proxy(exports, { get: (target, name) => (name === "layers" ? other["layers"] : Reflect.get(target, name)) });
+      return new Proxy(exports, {
+        get: (target, name) => (name === "layers" ? other["layers"] : Reflect.get(target, name)),
+      });
     }
   }
   return exports;

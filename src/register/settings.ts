@@ -59,7 +59,9 @@ function fromVariables(environment: Environment): RegisterSettings {
     session,
     logLevel,
     quiet: isOn(value("VDNN_QUIET")),
-    files: Object.fromEntries(Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [[name, resolve(path)]]))),
+    files: Object.fromEntries(
+      Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [[name, resolve(path)]])),
+    ),
     preloaded: [],
   };
 }

@@ -41,5 +41,10 @@ function setTrampoline(engine: Engine, begin: (engine: Engine, variables: readon
     }
     return engine.gradients(f, xs, dy, allowNoGradients);
   };
-  Object.defineProperty(engine, "gradients", { configurable: true, enumerable: false, writable: true, value: trampoline });
+  Object.defineProperty(engine, "gradients", {
+    configurable: true,
+    enumerable: false,
+    writable: true,
+    value: trampoline,
+  });
 }

@@ -144,7 +144,7 @@ describe("the validator", () => {
   const broken: readonly (readonly [string, readonly PlanStep[]])[] = [
     ["a kernel is missing", steps.filter((step) => !(step.kind === "compute" && step.kernel === 1))],
     ["a tensor is never called back", steps.filter((step) => step.kind !== "prefetch")],
-    ["a tensor is freed twice", steps.flatMap((step) => (step.kind === "free" ? [step, step] : [step]))],
+    ["a tensor is freed twice", steps.flatMap<PlanStep>((step) => (step.kind === "free" ? [step, step] : [step]))],
     ["a tensor is freed before its use", [{ kind: "free", tensor: 0 }, ...steps]],
     ["a kernel is recomputed before it ran", [{ kind: "recompute", kernel: 3 }, ...steps]],
   ];
