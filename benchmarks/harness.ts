@@ -25,9 +25,9 @@ export interface Summary {
 
 export function summarize(samples: readonly number[]): Summary {
   const sorted = samples.toSorted((a, b) => a - b);
-  const median = quantile(sorted, 0.5);
-  const spread = median === 0 ? 0 : (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / median;
-  return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN, spread, samples };
+  const middle = quantile(sorted, 0.5);
+  const spread = middle === 0 ? 0 : (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / middle;
+  return { median: middle, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN, spread, samples };
 }
 
 export function median(samples: readonly number[]): number {

@@ -6,12 +6,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError, Option } from "commander";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { DemoFlags } from "./commands/demo.ts";
-import {
-  addFileOptions,
-  addSessionOptions,
-  positiveNumber,
-  wholeNumber,
-} from "./commands/options.ts";
+import { addFileOptions, addSessionOptions, positiveNumber, wholeNumber } from "./commands/options.ts";
 import { type RunFlags, separateSpill } from "./commands/run.ts";
 import type { TrainFlags } from "./commands/train.ts";
 import { OPTIMIZERS } from "./commands/optimizers.ts";

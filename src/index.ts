@@ -1,5 +1,11 @@
 /** The public API of vdnn. What is not named here is internal. */
-export { type BackendName, type BackendProbe, type LoadedBackend, loadTensorFlow, probeBackends } from "./backends/load.ts";
+export {
+  type BackendName,
+  type BackendProbe,
+  type LoadedBackend,
+  loadTensorFlow,
+  probeBackends,
+} from "./backends/load.ts";
 export { registerWasmTrainingKernels, type WasmKernelOptions, type WasmKernels } from "./backends/wasm-kernels.ts";
 export { type ErrorCode, VdnnError } from "./errors.ts";
 export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";

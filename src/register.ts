@@ -50,7 +50,7 @@ function settingsOrExit(): RegisterSettings {
   } catch (error) {
     if (!(error instanceof VdnnError)) throw error;
     say(error.message);
-    process.exit(2);
+    return process.exit(2);
   }
 }
 

@@ -135,7 +135,7 @@ function toJson(facts: DemoFacts, rows: readonly DemoRow[]): string {
   const { network, ...settings } = training;
   const runs = rows.map((row) => {
     if ("failure" in row) return row;
-    const { graph, trace, ...result } = row.result;
+    const { graph: _graph, trace: _trace, ...result } = row.result;
     return { ...row, result };
   });
   const head = {

@@ -62,7 +62,11 @@ export class Planner {
    *
    * @param outsideBytes device bytes that do not belong to the iteration, for the summary
    */
-  learn(graph: Graph, machine: Machine, outsideBytes: number): { readonly compiled: CompiledPlan; readonly fits: boolean } {
+  learn(
+    graph: Graph,
+    machine: Machine,
+    outsideBytes: number,
+  ): { readonly compiled: CompiledPlan; readonly fits: boolean } {
     const { plan, fits } = makePlan(graph, machine, this.#policy);
     const compiled = compile(graph, plan);
     const offloaded = new Set(plan.steps.flatMap((step) => (step.kind === "offload" ? [step.tensor] : [])));

@@ -129,12 +129,12 @@ describe("vdnn run", () => {
       "vdnn-all",
     ];
     expect((await inProject([...flags, "--quiet", "files.cjs"])).stderr).not.toContain("vdnn:");
-    const read = <T>(name: string): T => JSON.parse(readFileSync(project.path(name), "utf8")) as T;
-    const report = read<SessionReport>("report.json");
+    const read = (name: string): unknown => JSON.parse(readFileSync(project.path(name), "utf8"));
+    const report = read("report.json") as SessionReport;
     expect(report).toMatchObject({ schema: "vdnn-report/1", policy: "vdnn-all", backend: "cpu" });
     expect(report.iterations).toHaveLength(3);
-    expect(read<Graph>("graph.json")).toMatchObject({ schema: "vdnn-graph/1" });
-    const { traceEvents } = read<ChromeTrace>("trace.json");
+    expect(read("graph.json") as Graph).toMatchObject({ schema: "vdnn-graph/1" });
+    const { traceEvents } = read("trace.json") as ChromeTrace;
     expect(new Set(traceEvents.map(({ ph }) => ph))).toEqual(new Set(["M", "X", "C"]));
   });
 

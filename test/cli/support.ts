@@ -48,7 +48,9 @@ export function buildProgram(): Program {
   mkdirSync(join(ROOT, "out"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, "out", "cli-"));
   const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  execFileSync(process.execPath, [compiler, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], { stdio: "inherit" });
+  execFileSync(process.execPath, [compiler, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], {
+    stdio: "inherit",
+  });
   const main = join(folder, "main.js");
   return {
     main,
@@ -59,7 +61,10 @@ export function buildProgram(): Program {
 }
 
 /** Runs Node.js to its end. Variables of this test run that would configure vdnn are left out. */
-export function node(args: readonly string[], { cwd, env = {}, input = "", onStdout }: RunOptions = {}): Promise<Outcome> {
+export function node(
+  args: readonly string[],
+  { cwd, env = {}, input = "", onStdout }: RunOptions = {},
+): Promise<Outcome> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(VDNN_|NODE_OPTIONS$|VITEST)/.test(name));
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, args, {

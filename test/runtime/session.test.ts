@@ -320,7 +320,7 @@ describe("a session", () => {
   });
 
   test("refuses a TensorFlow.js whose inside it does not know", async () => {
-    const other = { ...tf, version_core: "4.23.0" } as TensorFlow;
+    const other = { ...tf, version_core: "4.23.0" } as unknown as TensorFlow;
     const error = await failure(virtualize(other, {}));
     expect(error.code).toBe("ERR_TFJS_VERSION");
     expect(error.message).toContain("expected TensorFlow.js 4.22.0, got 4.23.0");
