@@ -93,7 +93,7 @@ function toJson(
   stock: TrainingResult | undefined,
 ): string {
   const { network, ...settings } = training;
-  const run = ({ graph, trace, ...rest }: TrainingResult): object => rest;
+  const run = ({ graph: _graph, trace: _trace, ...rest }: TrainingResult): object => rest;
   const comparison =
     stock === undefined
       ? null
