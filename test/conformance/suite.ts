@@ -10,6 +10,8 @@ import type { TensorFlow } from "../../src/networks/network.ts";
 import { cases, type ConformanceCase, type TrainResult, whyUnsupported } from "./cases.ts";
 
 const STEPS = 5;
+/** The large networks take their time on a busy machine. */
+const TIMEOUT_MS = 300_000;
 
 interface Mode {
   readonly name: string;
@@ -52,7 +54,7 @@ export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
     describe.skipIf(unsupported !== undefined)(`${name}${unsupported === undefined ? "" : ` (${unsupported})`}`, () => {
       for (const mode of MODES) {
         if (mode.smallOnly === true && cost !== "tiny") continue;
-        test(`has the same bits under ${mode.name}`, async () => {
+        test(`has the same bits under ${mode.name}`, { timeout: TIMEOUT_MS }, async () => {
           let expected = stock.get(name);
           if (expected === undefined) {
             expected = train(tf, STEPS);
