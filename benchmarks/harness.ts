@@ -117,9 +117,12 @@ export function environment(runtime: Runtime | null): Environment {
   };
 }
 
+function git(...args: string[]): string {
+  return execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
+}
+
 /** `+` behind the hash: the sources differ from that commit. */
 function commit(): string {
-  const git = (...args: string[]): string => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
   try {
     return git("rev-parse", "HEAD") + (git("status", "--porcelain", "--", "src") === "" ? "" : "+");
   } catch {
@@ -153,6 +156,13 @@ export async function runProgram(
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "2", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // A benchmark that is stopped must not leave a trial behind that keeps the machine busy.
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    child.kill();
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  for (const signal of signals) process.once(signal, onSignal);
   let output = "";
   let errors = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -163,6 +173,7 @@ export async function runProgram(
       resolve(code === 0 ? null : `ended by ${signal ?? `exit code ${String(code)}`}`),
     );
   });
+  for (const signal of signals) process.removeListener(signal, onSignal);
   // A thrown error's message may have several lines, and ends where its stack begins.
   const said = /^\w*Error\b[^]*?(?=\n {4}at )/m.exec(errors)?.[0].replaceAll("\n", " ");
   const failure = end === null || said === undefined ? end : `${said.slice(0, 400)} (${end})`;

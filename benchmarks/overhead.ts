@@ -62,8 +62,11 @@ export interface OverheadResult {
   readonly rows: readonly OverheadRow[];
 }
 
+function show(summary: Summary | null): string {
+  return summary === null ? "" : summary.median.toFixed(2);
+}
+
 export function overheadTables({ rounds, ops, chain, kernels, rows }: OverheadResult): Table[] {
-  const show = (summary: Summary | null): string => (summary === null ? "" : summary.median.toFixed(2));
   const base = rows.find(({ mode }) => mode === "stock")?.planned.median ?? Number.NaN;
   return [
     {
@@ -88,6 +91,10 @@ interface Times {
   readonly recorded: number[];
   readonly planning: number[];
   readonly planned: number[];
+}
+
+function perKernel(ms: readonly number[], count: number): Summary {
+  return summarize(ms.map((each) => (each * 1000) / count));
 }
 
 function elapsed(action: () => void): number {
@@ -145,8 +152,6 @@ await runAsProgram(import.meta.url, async () => {
     await session?.dispose();
     progress(`round ${round + 1} of ${rounds}, ${mode}`);
   });
-  const perKernel = (ms: readonly number[], count: number): Summary =>
-    summarize(ms.map((each) => (each * 1000) / count));
   const rows = modes.map((mode): OverheadRow => {
     const { outside, recorded, planning, planned } = times.get(mode) as Times;
     const plans = mode !== "stock" && mode !== "none";

@@ -95,6 +95,14 @@ function cells(figures: Figures | null): [ratio: string, ms: string, rss: string
   return [ratio.toFixed(3), ms.toFixed(1), Number.isFinite(rssBytes) ? formatBytes(rssBytes) : ""];
 }
 
+function pairRow(net: PeerNet, { name, pytorch, vdnn }: Pair): string[] {
+  const theirs = ofPyTorch(net.pytorch, pytorch);
+  const ours = ofVdnn(net, vdnn);
+  const [ratioA, msA, rssA] = cells(theirs);
+  const [ratioB, msB, rssB] = cells(ours);
+  return [name, ratioA, ratioB, msA, msB, rssA, rssB, aheadIn(theirs, ours, vdnn === "stock")];
+}
+
 export function peersTables({ nets, rounds }: PeersResult): Table[] {
   return nets.map((net) => ({
     caption:
@@ -112,12 +120,6 @@ export function peersTables({ nets, rounds }: PeersResult): Table[] {
       "vdnn RSS",
       "PyTorch is ahead in",
     ],
-    rows: PAIRS.map(({ name, pytorch, vdnn }) => {
-      const theirs = ofPyTorch(net.pytorch, pytorch);
-      const ours = ofVdnn(net, vdnn);
-      const [a, b] = [cells(theirs), cells(ours)];
-      const mixed = ([0, 1, 2] as const).flatMap((column) => [a[column], b[column]]);
-      return [name, ...mixed, aheadIn(theirs, ours, vdnn === "stock")];
-    }),
+    rows: PAIRS.map((pair) => pairRow(net, pair)),
   }));
 }

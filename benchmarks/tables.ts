@@ -54,11 +54,14 @@ function renderMarkdown(document: BenchDocument): string {
   return [...parts, describeEnvironment(document.environment)].join("\n\n");
 }
 
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
 /** Padded as the formatter would pad it; the first column to the left, the others to the right. */
 function markdownTable({ header, rows }: Table): string {
   const lines = [header, ...rows].map((line) => line.map(escape));
   const widths = header.map((_, i) => Math.max(3, ...lines.map((line) => (line[i] ?? "").length)));
-  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const pad = (line: readonly string[]): string =>
     row(widths.map((width, i) => (i === 0 ? (line[i] ?? "").padEnd(width) : (line[i] ?? "").padStart(width))));
   const rule = row(widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)));

@@ -11,7 +11,7 @@ import type { VirtualizeOptions } from "../runtime/options.ts";
 import { formatBytes, formatMs } from "../units.ts";
 import { type DemoRow, renderDemo } from "./demo-table.ts";
 import { createProgress } from "./progress.ts";
-import { isIdentical, median, trainNetwork, type Training, type TrainingResult } from "./training.ts";
+import { isIdentical, median, trainNetwork, type Training, type TrainingResult, withoutRecords } from "./training.ts";
 
 export interface DemoFlags {
   readonly backend: BackendName;
@@ -133,11 +133,7 @@ function timesOf({ steps }: TrainingResult): number[] {
 function toJson(facts: DemoFacts, rows: readonly DemoRow[]): string {
   const { training, backend, budgetBytes, seconds } = facts;
   const { network, ...settings } = training;
-  const runs = rows.map((row) => {
-    if ("failure" in row) return row;
-    const { graph: _graph, trace: _trace, ...result } = row.result;
-    return { ...row, result };
-  });
+  const runs = rows.map((row) => ("failure" in row ? row : { ...row, result: withoutRecords(row.result) }));
   const head = {
     schema: "vdnn-demo/1",
     source: "measured",

@@ -16,7 +16,8 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
   return {
     show(text) {
       // A line that wraps could not be erased.
-      stream.write(`${ERASE}${text.slice(0, (stream.columns ?? DEFAULT_COLUMNS) - 1)}`);
+      const columns = stream.columns > 0 ? stream.columns : DEFAULT_COLUMNS;
+      stream.write(`${ERASE}${text.slice(0, columns - 1)}`);
     },
     clear() {
       stream.write(ERASE);

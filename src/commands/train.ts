@@ -13,7 +13,7 @@ import { formatBytes, formatMs } from "../units.ts";
 import { absoluteFiles, type FileFlags, type SessionFlags, sessionSettings } from "./options.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import { createProgress } from "./progress.ts";
-import { isIdentical, trainNetwork, type Training, type TrainingResult } from "./training.ts";
+import { isIdentical, trainNetwork, type Training, type TrainingResult, withoutRecords } from "./training.ts";
 
 export interface TrainFlags extends SessionFlags, FileFlags {
   readonly network: string;
@@ -93,18 +93,17 @@ function toJson(
   stock: TrainingResult | undefined,
 ): string {
   const { network, ...settings } = training;
-  const run = ({ graph: _graph, trace: _trace, ...rest }: TrainingResult): object => rest;
   const comparison =
     stock === undefined
       ? null
       : {
-          stock: run(stock),
+          stock: withoutRecords(stock),
           peakRatio: result.steady.peakDeviceBytes / stock.steady.peakDeviceBytes,
           stepRatio: result.steady.medianMs / stock.steady.medianMs,
           identical: isIdentical(stock, result),
         };
   const document = { schema: "vdnn-train/1", source: "measured", backend, network: network.name, ...settings };
-  return `${JSON.stringify({ ...document, result: run(result), comparison })}\n`;
+  return `${JSON.stringify({ ...document, result: withoutRecords(result), comparison })}\n`;
 }
 
 interface Measure {
@@ -143,10 +142,6 @@ function renderResult(
   const { network, batchSize, steps, optimizer } = training;
   const { report, layers, parameters, losses } = result;
   const columns: Column<Measure>[] = [{ title: "measured", align: "left", cell: ({ title }) => title }];
-  const column = (title: string, of: TrainingResult): Column<Measure> => ({
-    title,
-    cell: ({ value, text }) => text(value(of)),
-  });
   if (stock !== undefined) columns.push(column("stock", stock));
   columns.push(column(result.policy, result));
   if (stock !== undefined) {
@@ -169,4 +164,8 @@ function renderResult(
     ...report.warnings.map((warning) => `warning: ${warning}`),
     "",
   ].join("\n");
+}
+
+function column(title: string, of: TrainingResult): Column<Measure> {
+  return { title, cell: ({ value, text }) => text(value(of)) };
 }

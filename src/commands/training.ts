@@ -109,6 +109,12 @@ export async function trainNetwork(
   }
 }
 
+/** A result without its graph and its events, which have files of their own. */
+export function withoutRecords(result: TrainingResult): Omit<TrainingResult, "graph" | "trace"> {
+  const { policy, steps, losses, weightsSha256, parameters, layers, report, steady } = result;
+  return { policy, steps, losses, weightsSha256, parameters, layers, report, steady };
+}
+
 /** True where two runs gave the same losses and weights, to the bit. */
 export function isIdentical(a: TrainingResult, b: TrainingResult): boolean {
   const sameLosses = a.losses.length === b.losses.length && a.losses.every((loss, i) => Object.is(loss, b.losses[i]));

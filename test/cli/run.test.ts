@@ -1,4 +1,5 @@
 /** `vdnn run`: the wrapper changes nothing that a script can see, except where its memory is. */
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.ts";
@@ -24,6 +25,10 @@ afterAll(() => {
 
 const inProject = (args: readonly string[], options = {}): ReturnType<Program["vdnn"]> =>
   program.vdnn(["run", ...args], { cwd: project.folder, ...options });
+
+function interruptWhenReady(text: string, child: ChildProcess): void {
+  if (text === "ready\n") child.kill("SIGINT");
+}
 
 describe("vdnn run", () => {
   it.each([
@@ -167,7 +172,7 @@ describe("vdnn run", () => {
        });`,
     );
     let sentAt = 0;
-    const onStdout = (_: string, child: { kill(signal: NodeJS.Signals): boolean }): void => {
+    const onStdout = (_: string, child: ChildProcess): void => {
       sentAt = performance.now();
       child.kill(signal);
     };
@@ -186,10 +191,10 @@ describe("vdnn run", () => {
        const timer = setInterval(() => {}, 1000);
        console.log("ready");`,
     );
-    const onStdout = (text: string, child: { kill(signal: NodeJS.Signals): boolean }): void => {
-      if (text === "ready\n") child.kill("SIGINT");
-    };
-    expect(await inProject(["handles.cjs"], { onStdout })).toMatchObject({ code: 0, stdout: "ready\nsaved\n" });
+    expect(await inProject(["handles.cjs"], { onStdout: interruptWhenReady })).toMatchObject({
+      code: 0,
+      stdout: "ready\nsaved\n",
+    });
   });
 
   it("is not in the processes and threads that the script starts", async () => {

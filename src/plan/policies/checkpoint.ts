@@ -36,10 +36,11 @@ function segmentRecomputes(graph: Graph): Recompute[] {
   for (const { role, definedBy, uses } of lives) {
     const segment = segmentOf.get(definedBy);
     if (segment === undefined || existsAfter(role) || crossesCut(uses, segment, segmentOf)) continue;
+    if (graph.kernels[definedBy]?.recomputable === false) continue;
     const firstBackward = uses.find((k) => graph.kernels[k]?.pass === "backward");
     if (firstBackward === undefined) continue;
     const need = needs.get(segment) ?? { first: firstBackward, kernels: new Set() };
-    if (!collect(definedBy, segment, need.kernels)) continue;
+    collect(definedBy, segment, need.kernels);
     need.first = Math.min(need.first, firstBackward);
     needs.set(segment, need);
   }
@@ -48,22 +49,16 @@ function segmentRecomputes(graph: Graph): Recompute[] {
     kernels: [...kernels].toSorted((a, b) => a - b),
   }));
 
-  /** Adds a kernel and those of its segment that it builds on. False when one of them cannot run again. */
-  function collect(k: KernelIndex, segment: number, into: Set<KernelIndex>): boolean {
-    if (into.has(k)) return true;
-    const kernel = graph.kernels[k];
-    if (kernel === undefined || kernel.recomputable === false) return false;
-    const chain = new Set<KernelIndex>([k]);
-    for (const t of kernel.inputs) {
+  /** Adds a kernel and those of its segment that it builds on. */
+  function collect(k: KernelIndex, segment: number, into: Set<KernelIndex>): void {
+    if (into.has(k)) return;
+    into.add(k);
+    for (const t of graph.kernels[k]?.inputs ?? []) {
       const p = producer(t);
-      const uses = lives[t]?.uses ?? [];
-      if (p < 0 || segmentOf.get(p) !== segment || crossesCut(uses, segment, segmentOf)) continue;
+      if (p < 0 || segmentOf.get(p) !== segment || crossesCut(lives[t]?.uses ?? [], segment, segmentOf)) continue;
       // A kernel that cannot run again keeps its output, which is then simply there.
-      if (graph.kernels[p]?.recomputable === false) continue;
-      if (!collect(p, segment, chain)) return false;
+      if (graph.kernels[p]?.recomputable !== false) collect(p, segment, into);
     }
-    for (const each of chain) into.add(each);
-    return true;
   }
 }
 
