@@ -95,7 +95,7 @@ function cells(figures: Figures | null): [ratio: string, ms: string, rss: string
   return [ratio.toFixed(3), ms.toFixed(1), Number.isFinite(rssBytes) ? formatBytes(rssBytes) : ""];
 }
 
-function pairRow(net: PeerNet, { name, pytorch, vdnn }: Pair): string[] {
+function pairRow(net: PeerNet, { name, pytorch, vdnn }: (typeof PAIRS)[number]): string[] {
   const theirs = ofPyTorch(net.pytorch, pytorch);
   const ours = ofVdnn(net, vdnn);
   const [ratioA, msA, rssA] = cells(theirs);
