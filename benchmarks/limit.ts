@@ -8,7 +8,7 @@
 import { formatBytes, MIB } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
 import { integer, readOptions } from "./options.ts";
-import { runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
+import { failureKind, runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
 import { describeWorkload, workload as workloadOf, type Workload } from "./workloads.ts";
 
 const QUESTION = "Does it train where stock TensorFlow.js runs out of memory?";
@@ -57,17 +57,11 @@ export function limitTables({ workload, steps, trials }: LimitResult): Table[] {
         session?.deviceMemory === undefined ? "" : formatBytes(Number(session.deviceMemory)),
         headroomBytes === null ? "" : formatBytes(headroomBytes),
         outcome.ok && outcome.value.report !== null ? formatBytes(outcome.value.report.peakDeviceBytes) : "",
-        outcome.ok ? "yes" : `no: ${kindOf(outcome.reason)}`,
+        outcome.ok ? "yes" : `no: ${failureKind(outcome.reason)}`,
         outcome.ok ? (identical ? "yes" : "NO") : "",
       ]),
     },
   ];
-}
-
-function kindOf(reason: string): string {
-  if (/OOM when allocating/.test(reason)) return "TensorFlow's OOM";
-  if (/SIG\w+|exit code 1[23]\d/.test(reason)) return "TensorFlow crashes";
-  return /VdnnError/.test(reason) ? "vdnn's budget does not fit" : "error";
 }
 
 await runAsProgram(import.meta.url, async () => {

@@ -6,7 +6,7 @@ import { policies } from "../src/plan/policies/index.ts";
 import { formatBytes } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
-import { runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
+import { failureKind, runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
 import { describeWorkload, readWorkloads, type Workload, WORKLOAD_OPTIONS } from "./workloads.ts";
 
 const QUESTION = "How much device memory does training take under each policy?";
@@ -57,7 +57,7 @@ export function memoryTables({ nets, steps, budgetPercent }: MemoryResult): Tabl
               `${(((steadyPeakBytes ?? 0) / stock) * 100).toFixed(1)} %`,
               identical ? "yes" : "NO",
             ]
-          : [policy, "failed", outcome.reason.slice(0, 60), "", ""],
+          : [policy, failureKind(outcome.reason), "", "", ""],
       ),
     };
   });

@@ -5,7 +5,7 @@
 import { formatBytes } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
-import { runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
+import { failureKind, runTrial, sameBits, type SessionSettings, type TrialResult } from "./trial.ts";
 import { describeWorkload, workload as workloadOf, type Workload } from "./workloads.ts";
 
 const QUESTION = "What is the resident set of the whole process?";
@@ -63,7 +63,7 @@ export function rssTables({ workload, steps, device, host, rows }: RssResult): T
               outcome.value.report === null ? "" : formatBytes(outcome.value.report.peakDeviceBytes),
               identical ? "yes" : "NO",
             ]
-          : [mode, allocator, "failed", outcome.reason.slice(0, 60), "", ""],
+          : [mode, allocator, failureKind(outcome.reason), "", "", ""],
       ),
     },
   ];

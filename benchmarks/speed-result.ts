@@ -5,7 +5,7 @@ import { type Environment, median, type Summary, type Table } from "./harness.ts
 import type { SessionSettings } from "./trial.ts";
 import { describeWorkload, type Workload } from "./workloads.ts";
 
-export const SPEED_MODES = ["liveness", "budget", "offload-ram", "offload-disk", "checkpoint"] as const;
+export const SPEED_MODES = ["liveness", "budget", "half", "offload-ram", "offload-disk", "checkpoint"] as const;
 export type SpeedMode = (typeof SPEED_MODES)[number];
 
 export interface SpeedRow {
@@ -26,6 +26,9 @@ export interface SpeedRow {
 export interface SpeedNet {
   readonly workload: Workload;
   readonly stockPeakBytes: number;
+  readonly livenessPeakBytes: number;
+  /** Of vdnn-all. */
+  readonly offloadPeakBytes: number;
   readonly rows: readonly SpeedRow[];
 }
 
@@ -45,8 +48,9 @@ export function speedTables({ nets, rounds, steps, budgetPercent, hostPercent }:
   return nets.map(({ workload, rows }) => ({
     caption:
       `Step time of ${describeWorkload(workload)}, measured: ${rounds} interleaved rounds of ${steps} steps, ratios to stock in ` +
-      `the same round. budget: vdnn-dyn at ${budgetPercent} % of stock's peak; offload-ram and offload-disk: every feature map ` +
-      `leaves (vdnn-all), to disk with host memory for ${hostPercent} % of it. Copy, stall and bytes are medians per step.`,
+      `the same round. budget: vdnn-dyn at ${budgetPercent} % of stock's peak; half: vdnn-dyn halfway between the peaks of liveness ` +
+      "and vdnn-all; offload-ram and offload-disk: every feature map leaves (vdnn-all), to disk with host memory for " +
+      `${hostPercent} % of it. Copy, stall and bytes are medians per step.`,
     header: ["mode", "ratio", "min", "max", "median ms", "min ms", "copy ms", "stall ms", "offloaded", "to disk"],
     rows: rows.map(cells),
   }));

@@ -2,7 +2,7 @@
  * Do the README's tables say what was measured? Writes them from the committed results: each `<!-- bench:NAME -->` up to
  * `<!-- /bench -->` becomes the tables of `benchmarks/results/NAME.json`. With `--check` it only compares, and fails when stale.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { type Environment, progress, ROOT, runAsProgram, type Table } from "./harness.ts";
@@ -89,6 +89,7 @@ function describeEnvironment(environment: Environment): string {
 }
 
 function readDocuments(folder: string): Map<string, BenchDocument> {
+  if (!existsSync(folder)) return new Map();
   const files = readdirSync(folder).filter((file) => file.endsWith(".json"));
   return new Map(
     files.map((file) => [

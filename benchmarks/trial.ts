@@ -47,6 +47,13 @@ export function sameBits(a: TrialResult, b: TrialResult): boolean {
   return equal && a.losses.length === b.losses.length && a.weightsSha256 === b.weightsSha256;
 }
 
+/** A failed trial's reason in a few words; the result file has all of it. */
+export function failureKind(reason: string): string {
+  if (/OOM when allocating/.test(reason)) return "TensorFlow's OOM";
+  if (/SIG[A-Z]+|exit code 1[23]\d/.test(reason)) return "TensorFlow crashes";
+  return /VdnnError: .* needs /.test(reason) ? "does not fit" : "error";
+}
+
 async function train({ backend, workload, steps, session: settings }: TrialSpec): Promise<TrialResult> {
   const loaded = await loadTensorFlow(backend);
   const session = settings === null ? null : await virtualize(loaded.tf, settings);
