@@ -15,6 +15,12 @@ export interface DeviceAdapter {
   /** True when this call's output will share the buffer of its first input under a dataId of its own. */
   sharesInput(kernel: string, input: TensorInfo, attributes: object | undefined): boolean;
 
+  /**
+   * True only for an error by which the backend's own allocator refused a buffer, with the backend as it was before: when
+   * something else is released, the same call can be made again.
+   */
+  isOutOfMemory(error: unknown): boolean;
+
   /** Replaces kernels of the backend by ones that give the same bits with less memory; returns the function that undoes it. */
   replaceKernels(tf: TensorFlow): () => void;
   /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
@@ -29,6 +35,13 @@ export interface DeviceAdapter {
   adopt(dataId: DataId, from: DataId, shape: number[], dtype: DType, refCount: number): void;
   /** Creates a buffer for an absent dataId that shares the memory of `of`, seen with another shape. */
   alias(dataId: DataId, of: DataId, shape: number[], dtype: DType, refCount: number): void;
+}
+
+/** What `passesThrough` is on the backends that share buffers by reference count. */
+export function passesByReference(kernel: string, input: TensorInfo, attributes: object | undefined): boolean {
+  return (
+    kernel === "Identity" || kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes)
+  );
 }
 
 /** A cast to the type that the tensor has already. */

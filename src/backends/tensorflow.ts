@@ -101,6 +101,8 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
     },
     passesThrough: (kernel) => kernel === "Identity",
     replaceKernels: () => () => undefined,
+    // TF_RESOURCE_EXHAUSTED, as the binding words it.
+    isOutOfMemory: (error) => error instanceof Error && /TF_Status: 8\b|OOM when allocating/.test(error.message),
     describe(record) {
       const { shape, dtype } = record as TensorFlowRecord;
       const name = typeName(dtype);

@@ -11,7 +11,7 @@ import {
   type TensorInfo,
   viewAs,
 } from "../runtime/engine.ts";
-import { type DeviceAdapter, isCastToSame } from "./adapter.ts";
+import { type DeviceAdapter, isCastToSame, passesByReference } from "./adapter.ts";
 
 interface WasmRecord {
   readonly memoryOffset: number | null;
@@ -33,11 +33,11 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
-    passesThrough: (kernel, input, attributes) =>
-      kernel === "Identity" ||
-      kernel === "Reshape" ||
-      kernel === "ExpandDims" ||
-      isCastToSame(kernel, input, attributes),
+    // A full heap has no error of its own. TF.js does not look at what malloc returns, so a tensor that was refused lies at
+    // address 0, over the module's own data; the "Aborted()" or "memory access out of bounds" of a later kernel is a heap that
+    // is broken already.
+    isOutOfMemory: () => false,
+    passesThrough: passesByReference,
     replaceKernels: shareByReference,
     describe(record) {
       const { memoryOffset, shape, dtype } = record as WasmRecord;

@@ -152,6 +152,20 @@ export function viewAs(dtype: DType, bytes: Uint8Array): Values {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
+export function isTensor(value: unknown): value is EngineTensor {
+  return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
+}
+
+/** The tensors among a kernel's inputs, in order; optional inputs may be absent. */
+export function tensorsOf(inputs: NamedTensors): EngineTensor[] {
+  const tensors: EngineTensor[] = [];
+  for (const name in inputs) {
+    const value: unknown = inputs[name];
+    if (isTensor(value)) tensors.push(value);
+  }
+  return tensors;
+}
+
 export function isVariable(tensor: object): tensor is EngineVariable {
   return "assign" in tensor && "trainable" in tensor;
 }

@@ -3,8 +3,7 @@
  * for the reactive first iteration, where room must be made before anything is allocated; it covers the kernels whose output
  * is larger than their largest input, and takes that input's size for all others.
  */
-import { elementCount, type EngineTensor, type NamedTensors, tensorBytes } from "./engine.ts";
-import { tensorsOf } from "./replay.ts";
+import { elementCount, type EngineTensor, type NamedTensors, tensorBytes, tensorsOf } from "./engine.ts";
 
 interface Attributes {
   readonly [name: string]: unknown;

@@ -6,7 +6,7 @@
 import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
 import type { Block, Entry } from "./block.ts";
-import { distinct, type KernelTouch } from "./oplog.ts";
+import { distinct, type Op } from "./oplog.ts";
 
 /** A plan made ready to run: the steps that follow each kernel. */
 export interface CompiledPlan {
@@ -60,10 +60,6 @@ export class Follower {
     return this.#kernel;
   }
 
-  get isComplete(): boolean {
-    return this.#kernel === this.compiled.graph.kernels.length;
-  }
-
   block(tensor: TensorIndex): Block | undefined {
     return this.#blocks[tensor];
   }
@@ -83,7 +79,7 @@ export class Follower {
   }
 
   /** True when the kernel that has run is the one that is due. Binds tensors that it sees for the first time. */
-  matches({ name, reads, writes }: KernelTouch): boolean {
+  matches({ name, reads, writes }: Op): boolean {
     const expected = this.compiled.graph.kernels[this.#kernel];
     if (expected === undefined || expected.name !== name) return false;
     let position = 0;

@@ -9,22 +9,26 @@ import { backwardPass, disposeSaved, driveBlocking, relevantNodes } from "./back
 import type { Block, Entry } from "./block.ts";
 import {
   type DataId,
+  type DType,
+  elementCount,
   type Engine,
+  type EngineBackend,
   type EngineMethods,
   type EngineTensor,
   type EngineVariable,
+  isTensor,
   isVariable,
   type KernelResult,
   type NamedTensors,
   type TapeNode,
   tensorBytes,
+  type Values,
 } from "./engine.ts";
 import { estimateBytes } from "./estimate.ts";
 import type { Iteration } from "./iteration.ts";
 import type { LayerTracker } from "./layers.ts";
 import type { Meter } from "./meter.ts";
-import { CONSTANT, type ConstantAttributes, READ } from "./oplog.ts";
-import { isTensor } from "./replay.ts";
+import { CONSTANT, type ConstantAttributes, Op, READ } from "./oplog.ts";
 import type { Residency } from "./residency.ts";
 
 export interface InterceptContext {
@@ -106,9 +110,10 @@ export class Interceptor {
     const overrides: EngineMethods = {
       runKernel: (name, inputs, attributes) => this.#runKernel(name, inputs, attributes),
       gradients: (f, xs, dy, allowNone) => this.#gradients(f, xs, dy, allowNone),
-      addTapeNode: (...args) => this.#addTapeNode(...args),
+      addTapeNode: (name, inputs, outputs, gradient, saved, attributes) =>
+        this.#addTapeNode(name, inputs, outputs, gradient, saved, attributes),
       moveData: (backend, dataId) => this.#moveData(backend, dataId),
-      makeTensor: (...args) => this.#makeTensor(...args),
+      makeTensor: (values, shape, dtype, backend) => this.#makeTensor(values, shape, dtype, backend),
       readSync: (dataId) => {
         this.#noteRead(dataId);
         return this.#original.readSync(dataId);
@@ -129,13 +134,8 @@ export class Interceptor {
   }
 
   /** A kernel as TF.js runs it, for replays. */
-  runOriginal(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
-    this.#depth++;
-    try {
-      return this.#call(name, inputs, attributes);
-    } finally {
-      this.#depth--;
-    }
+  runOriginal(name: string, inputs: NamedTensors, attributes: object | undefined, needBytes: number): KernelResult {
+    return this.#nested(name, inputs, attributes, needBytes);
   }
 
   /** Runs an optimizer's update as the last part of the open iteration. */
@@ -144,12 +144,12 @@ export class Interceptor {
     if (!iteration.isOpen || iteration.pass !== null) return apply();
     const start = meter.now();
     this.#journalsUpdate =
-      this.#context.mayOffload && Number.isFinite(residency.budgetBytes) && iteration.follower === null;
+      this.#context.mayOffload && Number.isFinite(residency.limitBytes) && iteration.follower === null;
     if (!passthrough) iteration.pass = "update";
     meter.pass = "update";
     try {
       apply();
-      iteration.log.markSurvivors();
+      iteration.endPass();
       this.#forgetRollbacks();
     } catch (error) {
       this.#abort();
@@ -185,17 +185,17 @@ export class Interceptor {
     const reads = this.#present(inputs);
     const { pass } = iteration;
     const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name);
-    if (residency.budgetBytes !== Number.POSITIVE_INFINITY) {
+    if (residency.limitBytes !== Number.POSITIVE_INFINITY) {
       const needBytes = plannedBytes ?? estimateBytes(name, inputs, attributes);
-      if (residency.usedBytes + needBytes > residency.budgetBytes) residency.makeRoom(needBytes);
+      if (residency.usedBytes + needBytes > residency.limitBytes) residency.makeRoom(needBytes);
     }
-    if (pass === null) return this.#nested(name, inputs, attributes);
+    if (pass === null) return this.#nested(name, inputs, attributes, plannedBytes);
     const before = residency.usedBytes;
     meter.openWindow(before);
     this.#kernelName = name;
     const timed = plannedBytes === undefined || meter.tracing;
     const start = timed ? meter.now() : 0;
-    const result = this.#nested(name, inputs, attributes);
+    const result = this.#nested(name, inputs, attributes, plannedBytes);
     const ms = timed ? meter.now() - start : 0;
     if (meter.tracing) {
       meter.layer = this.layer;
@@ -206,10 +206,20 @@ export class Interceptor {
   }
 
   /** Runs a kernel; what it calls in turn is part of it. */
-  #nested(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
+  #nested(
+    name: string,
+    inputs: NamedTensors,
+    attributes: object | undefined,
+    plannedBytes: number | undefined,
+  ): KernelResult {
+    const { residency } = this.#context;
     this.#depth++;
     try {
       return this.#call(name, inputs, attributes);
+    } catch (error) {
+      if (!residency.adapter.isOutOfMemory(error)) throw error;
+      const needBytes = plannedBytes ?? estimateBytes(name, inputs, attributes);
+      return residency.insist(needBytes, error, () => this.#call(name, inputs, attributes));
     } finally {
       this.#depth--;
     }
@@ -235,13 +245,13 @@ export class Interceptor {
       const entry = residency.entry(result.dataId);
       if (entry !== undefined) writes.push(entry);
     }
-    iteration.ran({ name, inputs, attributes, reads, writes }, ms, needBytes);
+    iteration.ran(new Op(name, inputs, attributes, reads, writes, ms, needBytes));
     this.#context.afterKernel();
   }
 
   /** A tensor from JavaScript values as TF.js makes it, for replays. */
-  makeOriginal(...args: Parameters<EngineMethods["makeTensor"]>): EngineTensor {
-    return this.#original.makeTensor(...args);
+  makeOriginal(values: Values, shape: number[], dtype: DType | undefined): EngineTensor {
+    return this.#original.makeTensor(values, shape, dtype);
   }
 
   #call(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
@@ -302,7 +312,7 @@ export class Interceptor {
       const result = passthrough
         ? this.#original.gradients(f, xs, dy, allowNone)
         : this.#forwardAndBackward(f, xs, dy ?? null, allowNone);
-      iteration.log.markSurvivors();
+      iteration.endPass();
       residency.rescueDropped();
       this.#forgetRollbacks();
       return result;
@@ -342,7 +352,7 @@ export class Interceptor {
       engine.state.activeTape = null;
     }
     try {
-      if (!isTensorValue(y)) throw new Error("The result y returned by f() must be a tensor.");
+      if (!isTensor(y)) throw notATensor(y);
       const nodes = relevantNodes(tape, xs, y);
       if (!allowNone && nodes.length === 0) {
         throw new Error(
@@ -397,13 +407,19 @@ export class Interceptor {
     this.#rollbacks.clear();
   }
 
-  #addTapeNode(...args: Parameters<EngineMethods["addTapeNode"]>): void {
-    const [kernelName, , outputs, , saved] = args;
+  #addTapeNode(
+    kernelName: string,
+    inputs: Record<string, EngineTensor>,
+    outputs: EngineTensor[],
+    gradient: unknown,
+    saved: EngineTensor[],
+    attributes: unknown,
+  ): void {
     const { reluFromOutput, iteration } = this.#context;
     const { state } = this.#engine;
     const top = iteration.pass === "forward" && state.gradientDepth === 1;
     if (top && kernelName === "Relu" && reluFromOutput && saved.length === 1) this.#saveOutput(outputs[0], saved);
-    this.#original.addTapeNode(...args);
+    this.#original.addTapeNode(kernelName, inputs, outputs, gradient, saved, attributes);
     if (top) {
       const node = state.activeTape?.at(-1) as TapeNode;
       this.#nodeLayers.set(node.id, this.#context.layers.current ?? iteration.log.ops.length);
@@ -436,17 +452,16 @@ export class Interceptor {
     residency.ensure(entry.block, false);
   }
 
-  #makeTensor(...args: Parameters<EngineMethods["makeTensor"]>): EngineTensor {
-    if (this.#depth > 0) return this.#original.makeTensor(...args);
+  #makeTensor(values: Values, shape: number[], dtype: DType | undefined, backend?: EngineBackend): EngineTensor {
+    if (this.#depth > 0) return this.#original.makeTensor(values, shape, dtype, backend);
     const { iteration, residency } = this.#context;
-    const [, shape, dtype = "float32"] = args;
     residency.clock++;
-    const bytes = tensorBytes(shape, dtype);
-    if (residency.usedBytes + bytes > residency.budgetBytes) residency.makeRoom(bytes);
-    if (iteration.pass === null) return this.#original.makeTensor(...args);
+    const bytes = tensorBytes(shape, dtype ?? "float32");
+    if (residency.usedBytes + bytes > residency.limitBytes) residency.makeRoom(bytes);
+    if (iteration.pass === null) return this.#original.makeTensor(values, shape, dtype, backend);
     this.#kernelName = CONSTANT;
-    const tensor = this.#original.makeTensor(...args);
-    const attributes: ConstantAttributes = { values: args[0] };
+    const tensor = this.#original.makeTensor(values, shape, dtype, backend);
+    const attributes: ConstantAttributes = { values };
     this.#ran(CONSTANT, {}, attributes, [], tensor, 0, bytes);
     return tensor;
   }
@@ -456,13 +471,12 @@ export class Interceptor {
     const { iteration, residency } = this.#context;
     const entry = residency.entry(dataId);
     if (iteration.pass === null || this.#depth > 0 || entry === undefined) return;
-    iteration.ran({ name: READ, inputs: {}, attributes: undefined, reads: [entry], writes: [] }, 0, 0);
+    iteration.ran(new Op(READ, {}, undefined, [entry], [], 0, 0));
   }
 
   /** A variable takes a buffer: at its creation, and at every assign. */
-  #incRef(...args: Parameters<EngineMethods["incRef"]>): void {
+  #incRef(tensor: EngineTensor, backend: EngineBackend | null): void {
     const { iteration, residency } = this.#context;
-    const [tensor] = args;
     const entry = residency.entry(tensor.dataId) ?? residency.adopt(tensor.dataId);
     if (entry !== undefined) {
       entry.block.variables++;
@@ -470,7 +484,7 @@ export class Interceptor {
       if (this.#replaced !== null && iteration.pass !== null) iteration.log.replace(this.#replaced, entry.block);
     }
     this.#replaced = null;
-    this.#original.incRef(...args);
+    this.#original.incRef(tensor, backend);
   }
 
   #disposeTensor(tensor: EngineTensor): void {
@@ -530,13 +544,11 @@ const SHARING: ReadonlySet<string> = new Set(["Reshape", "ExpandDims", "Cast"]);
 const PASSING: ReadonlySet<string> = new Set([...SHARING, "Identity"]);
 
 function ones(engine: Engine, shape: number[]): EngineTensor {
-  const size = shape.reduce((product, dimension) => product * dimension, 1);
-  return engine.makeTensor(new Float32Array(size).fill(1), shape, "float32");
+  return engine.makeTensor(new Float32Array(elementCount(shape)).fill(1), shape, "float32");
 }
 
-function isTensorValue(value: unknown): value is EngineTensor {
-  if (typeof value === "object" && value !== null && "dataId" in value) return true;
-  if (value instanceof Promise)
-    throw new VdnnError("ERR_INVALID_OPTION", "the function to differentiate returned a promise");
-  return false;
+function notATensor(value: unknown): Error {
+  return value instanceof Promise
+    ? new VdnnError("ERR_INVALID_OPTION", "the function to differentiate returned a promise")
+    : new Error("The result y returned by f() must be a tensor.");
 }

@@ -9,7 +9,7 @@ import type { IterationResult } from "../report/result.ts";
 import type { Block } from "./block.ts";
 import type { CompiledPlan, Follower } from "./follower.ts";
 import type { Meter } from "./meter.ts";
-import { type KernelTouch, Op, OpLog } from "./oplog.ts";
+import { type Op, OpLog } from "./oplog.ts";
 import type { Planner } from "./planner.ts";
 import { Replay, type ReplayContext } from "./replay.ts";
 import type { Residency } from "./residency.ts";
@@ -73,17 +73,22 @@ export class Iteration {
   }
 
   /** A kernel has run: it is recorded, and what the plan puts after it is carried out. */
-  ran(touch: KernelTouch, ms: number, needBytes: number): void {
+  ran(op: Op): void {
     const pass = this.pass ?? "forward";
-    const follower = this.#agree(touch);
+    op.pass = pass;
+    const follower = this.#agree(op);
     if (follower === null) {
-      this.log.add(new Op(touch, pass, this.#layerNow(), ms, needBytes));
+      op.layer = this.#layerNow();
+      this.log.add(op);
       return;
     }
     const { kernel, compiled } = follower;
     // While a plan is followed kernels are not timed; the record that made the plan has their times.
     const known = compiled.graph.kernels[kernel];
-    this.log.add(new Op(touch, pass, known?.layer ?? "", known?.ms ?? ms, compiled.needBytes[kernel] ?? needBytes));
+    op.layer = known?.layer ?? "";
+    op.ms = known?.ms ?? op.ms;
+    op.needBytes = compiled.needBytes[kernel] ?? op.needBytes;
+    this.log.add(op);
     follower.advance();
     const steps = compiled.after[kernel];
     if (steps !== undefined && steps.length > 0) this.#carryOut(follower, steps);
@@ -91,13 +96,22 @@ export class Iteration {
   }
 
   /** The follower whose plan foresees this kernel: the current one, another one, or none from here on. */
-  #agree(touch: KernelTouch): Follower | null {
+  #agree(op: Op): Follower | null {
     const follower = this.#follower;
-    if (follower === null || follower.matches(touch)) return follower;
+    if (follower === null || follower.matches(op)) return follower;
     follower.unbind();
-    this.#follower = this.#planner.alternative(this.log.ops, touch, follower.compiled);
-    if (this.#follower === null) this.#deviated = true;
+    this.#follower = this.#planner.alternative(this.log.ops, op, follower.compiled);
+    if (this.#follower === null) {
+      this.#deviated = true;
+      // It will be planned anew, and the end of the passes before this one went by unmarked.
+      if (op.pass === "update") this.log.markSurvivors();
+    }
     return this.#follower;
+  }
+
+  /** A pass has ended. While a plan is followed nobody asks who survives it. */
+  endPass(): void {
+    if (this.#follower === null) this.log.markSurvivors();
   }
 
   /** Ends the iteration. Recipes of dropped data expire here. */

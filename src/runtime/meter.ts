@@ -48,10 +48,6 @@ export class Meter {
     return this.#sessionPeakBytes;
   }
 
-  get peakDeviceBytes(): number {
-    return this.#peakDeviceBytes;
-  }
-
   /** Ledger grew to `usedBytes`. */
   grown(usedBytes: number): void {
     if (usedBytes > this.#peakDeviceBytes) this.#peakDeviceBytes = usedBytes;

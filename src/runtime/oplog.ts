@@ -15,34 +15,35 @@ export class Op {
   /** As the kernel was called; tensors in it may be disposed by now, their shapes stay readable. */
   readonly inputs: NamedTensors;
   readonly attributes: object | undefined;
+  /** What it read, in order. */
   readonly reads: readonly Entry[];
+  /** What it wrote, in order. */
   readonly writes: readonly Entry[];
-  readonly pass: Pass;
-  readonly layer: string;
-  readonly ms: number;
+  /** Measured when no plan is followed; else the recorded time. */
+  ms: number;
   /** Device bytes needed while it ran, beyond what was live before: outputs and its own temporaries. */
-  readonly needBytes: number;
+  needBytes: number;
+  /** Set by the iteration that records it, as is the layer. */
+  pass: Pass = "forward";
+  layer = "";
 
-  constructor(touch: KernelTouch, pass: Pass, layer: string, ms: number, needBytes: number) {
-    this.name = touch.name;
-    this.inputs = touch.inputs;
-    this.attributes = touch.attributes;
-    this.reads = touch.reads;
-    this.writes = touch.writes;
-    this.pass = pass;
-    this.layer = layer;
+  constructor(
+    name: string,
+    inputs: NamedTensors,
+    attributes: object | undefined,
+    reads: readonly Entry[],
+    writes: readonly Entry[],
+    ms: number,
+    needBytes: number,
+  ) {
+    this.name = name;
+    this.inputs = inputs;
+    this.attributes = attributes;
+    this.reads = reads;
+    this.writes = writes;
     this.ms = ms;
     this.needBytes = needBytes;
   }
-}
-
-/** What a kernel call was, and what it read and wrote, in order. */
-export interface KernelTouch {
-  readonly name: string;
-  readonly inputs: NamedTensors;
-  readonly attributes: object | undefined;
-  readonly reads: readonly Entry[];
-  readonly writes: readonly Entry[];
 }
 
 /** Name of the op that stands for a tensor made from JavaScript values. */
@@ -137,7 +138,12 @@ export class OpLog {
       for (const { block } of op.reads) lastRead.set(block, position);
       for (const { block } of op.writes) written.set(block, position);
     });
+    const readInGradients = new Set<Block>();
+    for (const op of this.ops) {
+      if (op.pass !== "update") for (const { block } of op.reads) readInGradients.add(block);
+    }
     const predecessor = new Map<Block, Block>();
+    const held = new Set<Block>();
     for (const { from, to } of this.#replaced) {
       const at = written.get(to);
       if (
@@ -148,33 +154,27 @@ export class OpLog {
         from.bytes === to.bytes
       ) {
         predecessor.set(to, from);
+        if (to.variables > 0) held.add(from);
       }
     }
+    /** Role of a block that existed before the iteration. */
+    const outsideRole = (block: Block): Role => {
+      if (block.variables === 0 && !held.has(block)) return "input";
+      return readInGradients.has(block) ? "weight" : "state";
+    };
     for (const op of this.ops) {
-      for (const { block } of op.reads)
-        if (!indices.has(block)) indices.add(block, this.#outsideRole(block, predecessor));
+      for (const { block } of op.reads) if (!indices.has(block)) indices.add(block, outsideRole(block));
       for (const { block } of op.writes) {
         if (indices.has(block)) continue;
         const old = predecessor.get(block);
         if (old === undefined) indices.add(block, this.#insideRole(block, op.pass));
         else {
-          if (!indices.has(old)) indices.add(old, this.#outsideRole(block, predecessor));
+          if (!indices.has(old)) indices.add(old, outsideRole(old));
           indices.replace(old, block);
         }
       }
     }
     return indices;
-  }
-
-  /** Role of a block that existed before the iteration. */
-  #outsideRole(block: Block, predecessor: ReadonlyMap<Block, Block>): Role {
-    const successors = new Set([...predecessor].filter(([, old]) => old === block).map(([next]) => next));
-    const held = block.variables > 0 || [...successors].some((next) => next.variables > 0);
-    if (!held) return "input";
-    const readInGradients = this.ops.some(
-      (op) => op.pass !== "update" && op.reads.some((entry) => entry.block === block),
-    );
-    return readInGradients ? "weight" : "state";
   }
 
   #insideRole(block: Block, pass: Pass): Role {

@@ -20,7 +20,8 @@ export interface Shortage {
   readonly clock: number;
   /** The plan that was being followed, whose graph knows the rest of the iteration. */
   readonly compiled: CompiledPlan | null;
-  readonly cause?: unknown;
+  /** The error of the device's own allocator, where the budget had room and the device had not. */
+  readonly refusal: unknown;
 }
 
 interface LiveGroup {
@@ -31,7 +32,11 @@ interface LiveGroup {
 
 export function outOfMemory(shortage: Shortage): VdnnError {
   const { layer, needBytes, usedBytes, budgetBytes, policy, compiled } = shortage;
-  const free = Math.max(0, budgetBytes - usedBytes);
+  const freeBytes = Math.max(0, budgetBytes - usedBytes);
+  const free =
+    shortage.refusal === undefined
+      ? `${formatBytes(freeBytes)} of ${formatBytes(budgetBytes)} is free`
+      : `the device's own allocator refused it with ${formatBytes(usedBytes)} in use`;
   const live = liveGroups(shortage);
   const feasible = smallestFeasible(shortage);
   const advice = remedies(policy, live);
@@ -39,13 +44,12 @@ export function outOfMemory(shortage: Shortage): VdnnError {
   const known = compiled === null ? "at least " : "";
   return new VdnnError(
     "ERR_OUT_OF_MEMORY",
-    `${layer} needs ${formatBytes(needBytes)} but ${formatBytes(free)} of ${formatBytes(budgetBytes)} is free and nothing more ` +
-      `can leave under policy ${policy.name}; live: ${liveText}; smallest feasible device budget: ${known}` +
+    `${layer} needs ${formatBytes(needBytes)} but ${free} and nothing more can leave under policy ${policy.name}; live: ${liveText}; smallest feasible device budget: ${known}` +
       `${formatBytes(feasible)}; ${advice.join(", or ")}`,
     {
       layer,
       neededBytes: needBytes,
-      freeBytes: free,
+      freeBytes,
       capacityBytes: budgetBytes,
       live: live.map(({ what, bytes, count }) => ({ what, bytes, count })),
       largest: largest(shortage),
@@ -53,7 +57,7 @@ export function outOfMemory(shortage: Shortage): VdnnError {
       smallestFeasibleIsLowerBound: compiled === null,
       remedies: advice,
     },
-    shortage.cause === undefined ? undefined : { cause: shortage.cause },
+    shortage.refusal === undefined ? undefined : { cause: shortage.refusal },
   );
 }
 
@@ -69,7 +73,7 @@ function liveGroups({ blocks, isWeight, clock, log }: Shortage): LiveGroup[] {
           ? "inputs of this kernel"
           : log.origin(block)?.pass === "backward"
             ? "gradients"
-            : log.origin(block) === undefined
+            : log.origin(block) === null
               ? "tensors of the program"
               : "activations";
     const group = groups.get(what) ?? { what, bytes: 0, count: 0 };

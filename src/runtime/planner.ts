@@ -8,7 +8,7 @@ import { makePlan } from "../plan/make.ts";
 import type { Machine, Policy } from "../plan/policy.ts";
 import type { PlanSummary } from "../report/result.ts";
 import { type CompiledPlan, compile, Follower } from "./follower.ts";
-import type { KernelTouch, Op } from "./oplog.ts";
+import type { Op } from "./oplog.ts";
 
 /** Signatures kept; a program with more of them records some again. */
 const MAX_PLANS = 32;
@@ -39,7 +39,7 @@ export class Planner {
   }
 
   /** Another plan whose beginning is what has run so far, with this kernel next. */
-  alternative(ops: readonly Op[], next: KernelTouch, except: CompiledPlan): Follower | null {
+  alternative(ops: readonly Op[], next: Op, except: CompiledPlan): Follower | null {
     for (const known of this.#known) {
       if (known.compiled === except) continue;
       const follower = new Follower(known.compiled);
@@ -80,6 +80,11 @@ export class Planner {
     };
     this.#known = [{ compiled, summary }, ...this.#known].slice(0, MAX_PLANS);
     return { compiled, fits };
+  }
+
+  /** Plans no longer apply: the machine is not what they were made for. One that is being followed goes on to its end. */
+  forget(): void {
+    this.#known = [];
   }
 
   #use(known: Known): void {

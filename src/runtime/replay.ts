@@ -8,7 +8,16 @@
  */
 import { VdnnError } from "../errors.ts";
 import type { Block, Entry } from "./block.ts";
-import type { DType, Engine, EngineTensor, KernelResult, NamedTensors, Values } from "./engine.ts";
+import {
+  type DType,
+  type Engine,
+  type EngineTensor,
+  isTensor,
+  type KernelResult,
+  type NamedTensors,
+  tensorsOf,
+  type Values,
+} from "./engine.ts";
 import type { Meter } from "./meter.ts";
 import { CONSTANT, type ConstantAttributes, type Op } from "./oplog.ts";
 import type { Residency } from "./residency.ts";
@@ -18,7 +27,12 @@ export interface ReplayContext {
   readonly residency: Residency;
   readonly meter: Meter;
   /** The kernel as TF.js runs it, without the session's own bookkeeping. */
-  readonly runKernel: (name: string, inputs: NamedTensors, attributes: object | undefined) => KernelResult;
+  readonly runKernel: (
+    name: string,
+    inputs: NamedTensors,
+    attributes: object | undefined,
+    needBytes: number,
+  ) => KernelResult;
   readonly makeTensor: (values: Values, shape: number[], dtype: DType | undefined) => EngineTensor;
 }
 
@@ -61,7 +75,10 @@ export class Replay {
     engine.state.kernelDepth++;
     let result: KernelResult;
     try {
-      result = op.name === CONSTANT ? this.#constant(op) : this.#context.runKernel(op.name, inputs, op.attributes);
+      result =
+        op.name === CONSTANT
+          ? this.#constant(op)
+          : this.#context.runKernel(op.name, inputs, op.attributes, op.needBytes);
     } finally {
       engine.state.kernelDepth--;
       for (const tensor of tensorsOf(inputs)) tensor.dispose();
@@ -154,18 +171,4 @@ export class Replay {
     residency.adapter.backend.incRef(dataId);
     return engine.makeTensorFromTensorInfo({ dataId, shape: original.shape, dtype: original.dtype });
   }
-}
-
-export function isTensor(value: unknown): value is EngineTensor {
-  return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
-}
-
-/** The tensors among a kernel's inputs, in order; optional inputs may be absent. */
-export function tensorsOf(inputs: NamedTensors): EngineTensor[] {
-  const tensors: EngineTensor[] = [];
-  for (const name in inputs) {
-    const value: unknown = inputs[name];
-    if (isTensor(value)) tensors.push(value);
-  }
-  return tensors;
 }

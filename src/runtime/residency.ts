@@ -23,6 +23,7 @@ import {
   type Values,
   viewAs,
 } from "./engine.ts";
+import { MIB } from "../units.ts";
 import type { Meter } from "./meter.ts";
 
 export interface ResidencyOptions {
@@ -36,8 +37,10 @@ export interface ResidencyOptions {
   readonly chooseVictim: (needBytes: number) => Block | null;
   /** Brings back a block whose bytes are nowhere, by running recorded kernels again. */
   readonly rebuild: (block: Block) => void;
-  /** Says why `needBytes` cannot be had. */
-  readonly outOfMemory: (needBytes: number) => VdnnError;
+  /** Says why `needBytes` cannot be had. @param refusal the error of the device's own allocator, where that was the cause */
+  readonly outOfMemory: (needBytes: number, refusal?: unknown) => VdnnError;
+  /** The device's own allocator refused although the budget had room; `limitBytes` has come down. */
+  readonly refused: (needBytes: number) => void;
 }
 
 export class Residency {
@@ -47,6 +50,8 @@ export class Residency {
   readonly #away: EngineBackend;
   #nextBlock = 0;
   #usedBytes = 0;
+  /** Bytes up to which the device's own allocator has granted what was asked; Infinity while it never refused. */
+  #grantedBytes = Number.POSITIVE_INFINITY;
   #moving = false;
   #sharedBlock: Block | null = null;
   /** Counts kernels. Blocks whose `lastTouch` equals it belong to the kernel that runs, and stay. */
@@ -64,6 +69,11 @@ export class Residency {
 
   get budgetBytes(): number {
     return this.#options.budgetBytes;
+  }
+
+  /** What to stay below: the budget, or less where the device has shown that it has less. Only the budget is hard. */
+  get limitBytes(): number {
+    return Math.min(this.#options.budgetBytes, this.#grantedBytes);
   }
 
   /** Every block that something still refers to. */
@@ -134,11 +144,47 @@ export class Residency {
   /** Makes room for `bytes` more on the device, or throws `ERR_OUT_OF_MEMORY`. */
   makeRoom(bytes: number): void {
     const { budgetBytes, chooseVictim, outOfMemory } = this.#options;
-    while (this.#usedBytes + bytes > budgetBytes) {
+    while (this.#usedBytes + bytes > this.limitBytes) {
       const victim = chooseVictim(bytes);
-      if (victim === null) throw outOfMemory(bytes);
+      if (victim !== null) this.offload(victim, victim.lastTouch);
+      else if (this.#usedBytes + bytes > budgetBytes) throw outOfMemory(bytes);
+      else return;
+    }
+  }
+
+  /**
+   * The device's own allocator refused `needBytes`, by whatever it holds beyond the ledger. Others leave, more of them each
+   * time, until `action` succeeds; from then on the session stays below what was granted.
+   *
+   * @throws VdnnError `ERR_OUT_OF_MEMORY`, with the refusal as its cause, when nothing more can leave
+   */
+  insist<T>(needBytes: number, refusal: unknown, action: () => T): T {
+    const { outOfMemory, refused } = this.#options;
+    let error = refusal;
+    for (let goal = Math.max(needBytes, MIB); ; goal *= 4) {
+      if (!this.#sendAway(goal)) throw outOfMemory(needBytes, error);
+      try {
+        const result = action();
+        this.#grantedBytes = Math.min(this.#grantedBytes, this.#usedBytes);
+        refused(needBytes);
+        return result;
+      } catch (next) {
+        if (!this.adapter.isOutOfMemory(next)) throw next;
+        error = next;
+      }
+    }
+  }
+
+  /** Offloads until `bytes` are freed. False when nothing could leave. */
+  #sendAway(bytes: number): boolean {
+    const goal = this.#usedBytes - bytes;
+    const before = this.#usedBytes;
+    while (this.#usedBytes > goal) {
+      const victim = this.#options.chooseVictim(bytes);
+      if (victim === null) break;
       this.offload(victim, victim.lastTouch);
     }
+    return this.#usedBytes < before;
   }
 
   /** Copies a block to the vault and frees its device memory. @param nextUse larger = needed later */
@@ -243,13 +289,13 @@ export class Residency {
     if (shared === null) {
       this.#grow(block.bytes);
       // The kernel's own temporaries were not foreseen: give back what can still leave, so that the excess is short.
-      if (this.#usedBytes > this.budgetBytes) this.#shrinkToBudget();
+      if (this.#usedBytes > this.limitBytes) this.#shrinkToLimit();
     }
     return entry;
   }
 
-  #shrinkToBudget(): void {
-    while (this.#usedBytes > this.budgetBytes) {
+  #shrinkToLimit(): void {
+    while (this.#usedBytes > this.limitBytes) {
       const victim = this.#options.chooseVictim(0);
       if (victim === null) return;
       this.offload(victim, victim.lastTouch);
@@ -307,9 +353,18 @@ export class Residency {
     if (parcel === null || first === undefined) return;
     const stalledMs = vault.stats.stallMs;
     const start = meter.now();
-    const slot = vault.open(parcel);
+    const copyIn = (): void => {
+      // Opened at each try: what leaves meanwhile opens slots of its own.
+      const slot = vault.open(parcel);
+      this.#quietly(() => this.adapter.copyIn(first.dataId, slot.view, first.shape, first.dtype, first.awayReferences));
+    };
+    try {
+      copyIn();
+    } catch (error) {
+      if (!this.adapter.isOutOfMemory(error)) throw error;
+      this.insist(block.bytes, error, copyIn);
+    }
     this.#quietly(() => {
-      this.adapter.copyIn(first.dataId, slot.view, first.shape, first.dtype, first.awayReferences);
       for (const entry of others) {
         this.adapter.alias(entry.dataId, first.dataId, entry.shape, entry.dtype, entry.awayReferences);
       }

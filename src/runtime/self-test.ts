@@ -5,7 +5,7 @@
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import { VdnnError } from "../errors.ts";
-import { type Engine, type EngineTensor, type TensorFlow, TFJS_VERSION } from "./engine.ts";
+import { elementCount, type Engine, type EngineTensor, type TensorFlow, TFJS_VERSION } from "./engine.ts";
 
 /** @throws VdnnError `ERR_TFJS_VERSION` when the engine is not the one whose inside vdnn knows */
 export function checkVersion(tf: TensorFlow): void {
@@ -63,7 +63,7 @@ export function proveRelu(engine: Engine): ReluProof {
 export function trainToy(tf: TensorFlow): string {
   const variable = (name: string, shape: number[], scale: number): tfjs.Variable =>
     tf.tidy(() => {
-      const size = shape.reduce((product, dimension) => product * dimension, 1);
+      const size = elementCount(shape);
       return tf.variable(tf.tensor(constant(size, scale), shape), true, `vdnn_self_test/${name}`);
     });
   const filter = variable("filter", [3, 3, 2, 3], 0.4);

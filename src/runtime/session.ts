@@ -121,11 +121,13 @@ export class Session {
       budgetBytes: options.deviceBytes,
       chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
-      outOfMemory: (needBytes) => this.#outOfMemory(needBytes),
+      outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
+      refused: (needBytes) => this.#refused(needBytes),
     });
     this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, () => this.#interceptor.layer, {
       engine,
-      runKernel: (name, inputs, attributes) => this.#interceptor.runOriginal(name, inputs, attributes),
+      runKernel: (name, inputs, attributes, needBytes) =>
+        this.#interceptor.runOriginal(name, inputs, attributes, needBytes),
       makeTensor: (values, shape, dtype) => this.#interceptor.makeOriginal(values, shape, dtype),
     });
     this.#interceptor = new Interceptor({
@@ -283,10 +285,10 @@ export class Session {
   }
 
   #machine(outsideBytes: number): Machine {
-    const { deviceBytes, hostBytes, spillBytes, spillDirectory } = this.#options;
+    const { hostBytes, spillBytes, spillDirectory } = this.#options;
     return {
       name: this.backend,
-      deviceBytes: deviceBytes - outsideBytes,
+      deviceBytes: this.#residency.limitBytes - outsideBytes,
       hostBytes: hostBytes + (spillDirectory === null ? 0 : spillBytes),
       offloadGBps: this.#meter.gigabytesPerSecond("offload") ?? ASSUMED_GBPS,
       prefetchGBps: this.#meter.gigabytesPerSecond("prefetch") ?? ASSUMED_GBPS,
@@ -307,7 +309,17 @@ export class Session {
     return bytes;
   }
 
-  #outOfMemory(needBytes: number): VdnnError {
+  /** Plans were made for a device that is larger than this one has shown to be. */
+  #refused(needBytes: number): void {
+    this.#planner.forget();
+    const warning =
+      `the device's own allocator refused ${formatBytes(needBytes)} although the budget had room; from now on ` +
+      `vdnn stays below ${formatBytes(this.#residency.limitBytes)} and plans anew`;
+    this.#warnings.push(warning);
+    this.#options.logger?.warn(warning);
+  }
+
+  #outOfMemory(needBytes: number, refusal: unknown): VdnnError {
     const residency = this.#residency;
     return outOfMemory({
       layer: this.#interceptor.layer || "a tensor made outside training",
@@ -320,6 +332,7 @@ export class Session {
       log: this.#iteration.log,
       clock: residency.clock,
       compiled: this.#iteration.follower?.compiled ?? null,
+      refusal,
     });
   }
 }
