@@ -79,6 +79,12 @@ function createProgram(setExitCode: (code: number) => void): Command {
   addFileOptions(addSessionOptions(command("run", "Runs an existing training script under vdnn.")))
     .addHelpText("before", EXAMPLES.run)
     .option("--quiet", "no summary at the end")
+    .option(
+      "--return-memory",
+      "give freed buffers of 1 MiB and more back to the system at once: a smaller resident set on the tensorflow backend, but " +
+        "much slower steps, as every new buffer faults its pages in. Sets MALLOC_MMAP_THRESHOLD_=1048576 for the script and " +
+        "what it starts, unless that is set; Linux with glibc only",
+    )
     .argument("<script>", "a .js, .mjs, .cjs or .ts file")
     .argument("[arguments...]", "the script's own")
     .passThroughOptions()

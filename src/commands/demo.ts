@@ -8,10 +8,17 @@ import { VdnnError } from "../errors.ts";
 import { findNetwork } from "../networks/index.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
-import { formatBytes, formatMs } from "../units.ts";
 import { type DemoRow, renderDemo } from "./demo-table.ts";
 import { createProgress } from "./progress.ts";
-import { isIdentical, median, trainNetwork, type Training, type TrainingResult, withoutRecords } from "./training.ts";
+import {
+  isIdentical,
+  median,
+  showSteps,
+  trainNetwork,
+  type Training,
+  type TrainingResult,
+  withoutRecords,
+} from "./training.ts";
 
 export interface DemoFlags {
   readonly backend: BackendName;
@@ -97,15 +104,8 @@ interface Runs {
 
 function createRuns(tf: TensorFlow, training: Training): Runs {
   const progress = createProgress();
-  const train: Runs["train"] = async (title, options) => {
-    progress.show(`${title}: building ${training.network.name}`);
-    return trainNetwork(tf, training, options, ({ index, loss, wallMs }, iteration) => {
-      progress.show(
-        `${title}: step ${index + 1} of ${training.steps}  loss ${loss.toFixed(4)}  ${formatMs(wallMs)}  ` +
-          `device peak ${formatBytes(iteration?.peakDeviceBytes ?? 0)}`,
-      );
-    });
-  };
+  const train: Runs["train"] = (title, options) =>
+    trainNetwork(tf, training, options, showSteps(progress, title, training));
   return {
     train,
     async warmUp() {

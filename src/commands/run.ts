@@ -1,7 +1,7 @@
 /**
  * `vdnn run script.js`: an existing training script, unmodified, in a child process that preloads `vdnn/register`. The child has
- * the same standard streams, arguments and working directory as under plain `node`; this process only waits, hands signals on
- * and ends as the child ended.
+ * the same streams, arguments and working directory as under plain `node`; this process only waits, hands signals and messages
+ * on and ends as the child ended.
  */
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
@@ -10,18 +10,26 @@ import { constants } from "node:os";
 import { extname, resolve } from "node:path";
 import type { Command } from "commander";
 import { VdnnError } from "../errors.ts";
+import { say } from "../register/farewell.ts";
 import { type RegisterSettings, RUN_VARIABLE } from "../register/settings.ts";
+import { inheritance, relayMessages } from "./inherited.ts";
 import { absoluteFiles, type FileFlags, type SessionFlags, sessionSettings } from "./options.ts";
+import { RETURN_MEMORY, whyNoReturn } from "./return-memory.ts";
 
 export interface RunFlags extends SessionFlags, FileFlags {
   readonly quiet?: boolean;
+  /** Freed tensors go back to the system at once, where the C library can do that. Default false. */
+  readonly returnMemory?: boolean;
 }
 
 const TYPESCRIPT = new Set([".ts", ".mts", ".cts", ".tsx"]);
 const SCRIPT = new Set([...TYPESCRIPT, ".js", ".mjs", ".cjs", ".jsx"]);
 /** Handed on to the child. The others cannot be caught, or are the terminal's business. */
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCONT"] as const;
-/** Sent by a terminal to every process in the foreground, so to the child as well. */
+/**
+ * Sent by a terminal to every process in the foreground, so to the child as well. That a signal came from elsewhere, to this
+ * process alone, cannot be told here: Node.js does not say who sent it, and a script must not be interrupted twice.
+ */
 const FROM_TERMINAL: ReadonlySet<string> = new Set(["SIGINT", "SIGQUIT"]);
 const SIGNAL_EXIT_BASE = 128;
 
@@ -42,9 +50,10 @@ export async function run(script: string, scriptArguments: readonly string[], fl
   };
   const imports = preloads.all.flatMap((module) => ["--import", module]);
   const child = spawn(process.execPath, [...imports, script, ...scriptArguments], {
-    stdio: "inherit",
-    env: { ...process.env, [RUN_VARIABLE]: JSON.stringify(settings) },
+    ...inheritance(),
+    env: { ...allocatorSettings(flags), ...process.env, [RUN_VARIABLE]: JSON.stringify(settings) },
   });
+  const messagesDone = relayMessages(child);
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const listeners = FORWARDED.map((signal) => {
     const listener = (): void => {
@@ -54,12 +63,14 @@ export async function run(script: string, scriptArguments: readonly string[], fl
     return { signal, listener };
   });
   try {
-    return await new Promise((done, fail) => {
+    const exitCode = await new Promise<number>((done, fail) => {
       child.once("error", fail);
       child.once("exit", (code, signal) => {
         done(signal === null ? (code ?? 1) : SIGNAL_EXIT_BASE + constants.signals[signal]);
       });
     });
+    await messagesDone();
+    return exitCode;
   } finally {
     for (const { signal, listener } of listeners) process.off(signal, listener);
   }
@@ -103,6 +114,15 @@ function findScript(script: string): string {
       { cause },
     );
   }
+}
+
+/** What the user has set comes after it and wins. */
+function allocatorSettings({ returnMemory = false }: RunFlags): Readonly<Record<string, string>> {
+  if (!returnMemory) return {};
+  const reason = whyNoReturn();
+  if (reason === undefined) return RETURN_MEMORY;
+  say(`--return-memory has no effect: ${reason}`);
+  return {};
 }
 
 /** What the child preloads: all of it, and the part that is there for vdnn and not for the script. */

@@ -13,7 +13,15 @@ import { formatBytes, formatMs } from "../units.ts";
 import { absoluteFiles, type FileFlags, type SessionFlags, sessionSettings } from "./options.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import { createProgress } from "./progress.ts";
-import { isIdentical, trainNetwork, type Training, type TrainingResult, withoutRecords } from "./training.ts";
+import {
+  isIdentical,
+  type OnStep,
+  showSteps,
+  trainNetwork,
+  type Training,
+  type TrainingResult,
+  withoutRecords,
+} from "./training.ts";
 
 export interface TrainFlags extends SessionFlags, FileFlags {
   readonly network: string;
@@ -44,14 +52,7 @@ export async function train(flags: TrainFlags): Promise<number> {
     registerWasmTrainingKernels(tf, { fastInputGradient: true });
   const logger = createLogger(flags.logLevel);
   const progress = createProgress();
-  const show = (policy: string): Parameters<typeof trainNetwork>[3] => {
-    progress.show(`${policy}: building ${training.network.name}`);
-    return ({ index, loss, wallMs }, iteration) =>
-      progress.show(
-        `${policy}: step ${index + 1} of ${training.steps}  loss ${loss.toFixed(4)}  ${formatMs(wallMs)}  ` +
-          `device peak ${formatBytes(iteration?.peakDeviceBytes ?? 0)}`,
-      );
-  };
+  const show = (policy: string): OnStep => showSteps(progress, policy, training);
   const runs: TrainingResult[] = [];
   try {
     if (flags.compare === true) runs.push(await trainNetwork(tf, training, { policy: "none" }, show("stock")));

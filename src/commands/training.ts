@@ -10,7 +10,9 @@ import type { IterationResult, SessionReport, TraceEvent } from "../report/resul
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import { virtualize } from "../runtime/session.ts";
+import { formatBytes, formatMs } from "../units.ts";
 import type { OptimizerName } from "./optimizers.ts";
+import type { Progress } from "./progress.ts";
 
 export interface Training {
   readonly network: Network;
@@ -56,17 +58,19 @@ export interface SteadyState {
   readonly demandFetches: number;
 }
 
+/** Called after each step, with the iteration as it was measured. */
+export type OnStep = (step: TrainedStep, iteration: IterationResult | undefined) => void;
+
 const MOMENTUM = 0.9;
 
 /**
- * @param onStep called after each step, with the iteration as it was measured
  * @throws VdnnError what `virtualize` throws; `ERR_OUT_OF_MEMORY` and `ERR_HOST_MEMORY` when it does not fit
  */
 export async function trainNetwork(
   tf: TensorFlow,
   training: Training,
   options: VirtualizeOptions,
-  onStep: (step: TrainedStep, iteration: IterationResult | undefined) => void = () => undefined,
+  onStep: OnStep = () => undefined,
 ): Promise<TrainingResult> {
   const { network, batchSize, seed } = training;
   let last: IterationResult | undefined;
@@ -107,6 +111,16 @@ export async function trainNetwork(
   } finally {
     await session.dispose();
   }
+}
+
+/** Says on the progress line that the network is being built, and returns what then says how each step went. */
+export function showSteps(progress: Progress, title: string, { network, steps }: Training): OnStep {
+  progress.show(`${title}: building ${network.name}`);
+  return ({ index, loss, wallMs }, iteration) =>
+    progress.show(
+      `${title}: step ${index + 1} of ${steps}  loss ${loss.toFixed(4)}  ${formatMs(wallMs)}  ` +
+        `device peak ${formatBytes(iteration?.peakDeviceBytes ?? 0)}`,
+    );
 }
 
 /** A result without its graph and its events, which have files of their own. */

@@ -1,5 +1,6 @@
 /** `vdnn run`: the wrapper changes nothing that a script can see, except where its memory is. */
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.ts";
@@ -25,6 +26,11 @@ afterAll(() => {
 
 const inProject = (args: readonly string[], options = {}): ReturnType<Program["vdnn"]> =>
   program.vdnn(["run", ...args], { cwd: project.folder, ...options });
+
+function isGlibc(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime !== undefined;
+}
 
 function interruptWhenReady(text: string, child: ChildProcess): void {
   if (text === "ready\n") child.kill("SIGINT");
@@ -209,6 +215,91 @@ describe("vdnn run", () => {
     const { code, stdout, stderr } = await inProject(["parent.cjs"]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
     expect(stderr.match(/never trained/g)).toHaveLength(1);
+  });
+
+  it.runIf(process.platform === "linux")("passes descriptors above 2 through, under their numbers", () => {
+    project.write(
+      "descriptors.cjs",
+      `const fs = require("node:fs");
+       fs.writeSync(3, "to the file ");
+       fs.writeSync(9, fs.readFileSync(5));
+       const own = fs.readdirSync("/proc/self/fd").filter((fd) => {
+         try { return fs.readlinkSync("/proc/self/fd/" + fd) === process.argv[2]; } catch { return false; }
+       });
+       console.log(own.join());`,
+    );
+    const file = project.path("descriptors.txt");
+    const shell = (command: string): string =>
+      execFileSync(
+        "sh",
+        ["-c", `echo from the pipe | exec ${command} descriptors.cjs "$1" 3>"$1" 9>&3 5<&0`, "sh", file],
+        {
+          cwd: project.folder,
+          encoding: "utf8",
+          stdio: ["ignore", "pipe", "ignore"],
+        },
+      );
+    const outcome = (command: string): string[] => [shell(command), readFileSync(file, "utf8")];
+    expect(outcome(`"${process.execPath}"`)).toEqual(["3,9\n", "to the file from the pipe\n"]);
+    expect(outcome(`"${process.execPath}" "${program.main}" run`)).toEqual(["3,9\n", "to the file from the pipe\n"]);
+  });
+
+  it.each(["json", "advanced"] as const)("hands %s messages on between the script and who forked it", async (form) => {
+    project.write(
+      "messages.cjs",
+      `process.on("message", (message) => {
+         if (message !== "end") return process.send({ echo: message });
+         process.send({ last: "x".repeat(1e6) }, () => process.disconnect());
+       });
+       process.send({ isMap: new Map([[1, 2]]) instanceof Map, map: new Map([[1, 2]]) });`,
+    );
+    const talk = async (file: string, args: readonly string[]): Promise<unknown[]> => {
+      const child = fork(file, args, { cwd: project.folder, serialization: form, execArgv: [], silent: true });
+      const messages: unknown[] = [];
+      child.on("message", (message) => messages.push(message));
+      child.send(["early", 1]);
+      child.send("end");
+      const [code] = (await once(child, "close")) as [number];
+      return [code, ...messages];
+    };
+    const plain = await talk(project.path("messages.cjs"), []);
+    expect(plain).toHaveLength(4);
+    expect(await talk(program.main, ["run", "messages.cjs"])).toEqual(plain);
+  });
+
+  it("ends a script that listens for messages when who forked it hangs up", async () => {
+    project.write("listens.cjs", `process.on("message", () => {}); process.send("ready");`);
+    const child = fork(program.main, ["run", "listens.cjs"], { cwd: project.folder, execArgv: [], silent: true });
+    await once(child, "message");
+    child.disconnect();
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  it.runIf(isGlibc())(
+    "--return-memory has the allocator of the script, and of its children, return freed buffers",
+    async () => {
+      project.write(
+        "allocator.cjs",
+        `const { execFileSync } = require("node:child_process");
+       const inChild = execFileSync(process.execPath, ["-p", "process.env.MALLOC_MMAP_THRESHOLD_"], { encoding: "utf8" });
+       console.log(process.env.MALLOC_MMAP_THRESHOLD_, inChild.trim());`,
+      );
+      expect((await inProject(["allocator.cjs"])).stdout).toBe("undefined undefined\n");
+      const flagged = await inProject(["--return-memory", "allocator.cjs"]);
+      expect(flagged.stdout).toBe("1048576 1048576\n");
+      expect(flagged.stderr).not.toContain("--return-memory");
+      const env = { MALLOC_MMAP_THRESHOLD_: "65536" };
+      expect((await inProject(["--return-memory", "allocator.cjs"], { env })).stdout).toBe("65536 65536\n");
+    },
+  );
+
+  it("says where --return-memory has no effect, and runs the script without", async () => {
+    project.write("elsewhere.cjs", `Object.defineProperty(process, "platform", { value: "darwin" });`);
+    project.write("allocator-elsewhere.cjs", "console.log(process.env.MALLOC_MMAP_THRESHOLD_);");
+    const env = { NODE_OPTIONS: `--require ${project.path("elsewhere.cjs")}` };
+    const { code, stdout, stderr } = await inProject(["--return-memory", "allocator-elsewhere.cjs"], { env });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "undefined\n" });
+    expect(stderr).toMatch(/^vdnn: --return-memory has no effect: darwin has another allocator/m);
   });
 
   it("says that there is no such script", async () => {
