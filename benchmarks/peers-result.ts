@@ -108,8 +108,7 @@ export function peersTables({ nets, rounds }: PeersResult): Table[] {
     caption:
       `${describeWorkload(net.vdnn.workload)}: PyTorch ${String(net.torch["torch"])} and vdnn on the same CPU, measured, ` +
       `${rounds} rounds. Ratio: median, to the framework's own plain step of the same round. ms: median step. RSS: highest ` +
-      "resident set of a process that trains three steps, frameworks included (vdnn with " +
-      "TF_ONEDNN_USE_SYSTEM_ALLOCATOR=true).",
+      "resident set of a process that trains three steps, frameworks included.",
     header: [
       "",
       "PyTorch ratio",

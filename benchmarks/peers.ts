@@ -86,8 +86,7 @@ await runAsProgram(import.meta.url, async () => {
     const rss: Record<string, Outcome<TrialResult>> = {};
     for (const { mode, session } of vdnn.rows) {
       progress(`${name}: resident set, ${mode}`);
-      const env = { TF_ONEDNN_USE_SYSTEM_ALLOCATOR: "true" };
-      rss[mode] = await runTrial({ backend, workload: vdnn.workload, steps: RSS_STEPS, session }, env);
+      rss[mode] = await runTrial({ backend, workload: vdnn.workload, steps: RSS_STEPS, session });
     }
     nets.push({ name, torch, pytorch, vdnn, rss });
     last = speed.environment;

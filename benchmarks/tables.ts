@@ -71,7 +71,7 @@ function markdownTable({ header, rows }: Table): string {
 
 /** Names of variables are code. */
 function escape(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll(/\b[A-Z]+(?:_[A-Z\d]+)+(?:=\w+)?/g, (name) => `\`${name}\``);
+  return text.replaceAll("|", "\\|").replaceAll(/\b[A-Z]+(?:_[A-Z\d]+)+_?(?:=\w+)?/g, (name) => `\`${name}\``);
 }
 
 function describeEnvironment(environment: Environment): string {

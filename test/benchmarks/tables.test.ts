@@ -6,6 +6,7 @@ import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Environment } from "../../benchmarks/harness.ts";
 import type { OverheadResult } from "../../benchmarks/overhead.ts";
+import type { RssResult } from "../../benchmarks/rss.ts";
 import { fillTables } from "../../benchmarks/tables.ts";
 
 const environment: Environment = {
@@ -40,6 +41,37 @@ const overhead: OverheadResult = {
   ],
 };
 
+const rss: RssResult = {
+  schema: "vdnn-bench-rss/1",
+  question: "?",
+  environment,
+  workload: { network: "chain", options: { depth: 5, imageSize: 8 }, batch: 2 },
+  steps: 3,
+  device: "1MiB",
+  host: "1MiB",
+  rows: [
+    {
+      mode: "vdnn-all",
+      allocator: "returning",
+      session: { policy: "vdnn-all" },
+      outcome: {
+        ok: true,
+        value: {
+          runtime: { backend: "wasm", packageName: "example", packageVersion: "4.22.0", tensorflowVersion: null },
+          losses: [3, 2, 1],
+          weightsSha256: "00",
+          stepMs: [9000, 1000, 2000],
+          beforeTrainingRssBytes: 100 * 2 ** 20,
+          peakRssBytes: 200 * 2 ** 20,
+          report: null,
+        },
+      },
+      identical: true,
+    },
+    { mode: "stock", allocator: "default", session: null, outcome: { ok: false, reason: "SIGKILL" }, identical: false },
+  ],
+};
+
 const README = "# Title\n\n<!-- bench:overhead --><!-- /bench -->\n\nThe end.\n";
 const documents = new Map([["overhead", overhead]]);
 
@@ -57,6 +89,13 @@ describe("fillTables", () => {
   it("gives the same text when the tables are there already", () => {
     const once = fillTables(README, documents);
     expect(fillTables(once, documents)).toBe(once);
+  });
+
+  it("shows resident sets by allocator, and what the returning one costs", () => {
+    const text = fillTables("<!-- bench:rss --><!-- /bench -->", new Map([["rss", rss]]));
+    expect(text).toContain("returning is `MALLOC_MMAP_THRESHOLD_=1048576` (vdnn run --return-memory)");
+    expect(text).toMatch(/\| vdnn-all \| +returning \| +100 MiB \| +200 MiB \| +\| +1\.5 \| +yes \|/);
+    expect(text).toMatch(/\| stock +\| +default \| TensorFlow crashes \| +\| +\| +\| +\|/);
   });
 
   it("names the results there are when one is missing", () => {
