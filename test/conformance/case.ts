@@ -23,3 +23,20 @@ export interface ConformanceCase {
 export function whyUnsupported(conformanceCase: ConformanceCase, backend: string): string | undefined {
   return conformanceCase.unsupported?.find((entry) => entry.startsWith(`${backend}:`));
 }
+
+/** The names of what differs between two results. */
+export function differences(a: TrainResult, b: TrainResult): string[] {
+  const names: string[] = [];
+  if (a.losses.length !== b.losses.length || a.losses.some((loss, i) => !Object.is(loss, b.losses[i])))
+    names.push("losses");
+  if (a.weights.length !== b.weights.length) names.push("weights");
+  for (const [i, { name, bits }] of a.weights.entries()) {
+    const other = b.weights[i];
+    if (other?.name !== name || !sameBits(bits, other.bits)) names.push(name);
+  }
+  return names;
+}
+
+function sameBits(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((word, i) => word === b[i]);
+}

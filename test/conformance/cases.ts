@@ -11,7 +11,7 @@ import { opCases } from "./cases-ops.ts";
 import { optimizerCases } from "./cases-optimizers.ts";
 import { sequenceCases } from "./cases-sequence.ts";
 
-export { whyUnsupported, type ConformanceCase, type TrainResult } from "./case.ts";
+export { differences, whyUnsupported, type ConformanceCase, type TrainResult } from "./case.ts";
 
 export const cases: readonly ConformanceCase[] = [
   ...layerCases,

@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { cases, whyUnsupported, type TrainResult } from "./cases.ts";
+import { cases, differences, whyUnsupported } from "./cases.ts";
 
 const STEPS = 5;
 const BACKEND = "cpu";
@@ -42,16 +42,3 @@ describe("stock TensorFlow.js", () => {
     });
   }
 });
-
-/** The names of what differs between two results. */
-function differences(a: TrainResult, b: TrainResult): string[] {
-  const names: string[] = [];
-  if (a.losses.length !== b.losses.length || a.losses.some((loss, i) => !Object.is(loss, b.losses[i])))
-    names.push("losses");
-  if (a.weights.length !== b.weights.length) names.push("weights");
-  for (const [i, { name, bits }] of a.weights.entries()) {
-    const other = b.weights[i];
-    if (other?.name !== name || !Buffer.from(bits.buffer).equals(Buffer.from(other.bits.buffer))) names.push(name);
-  }
-  return names;
-}

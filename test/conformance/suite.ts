@@ -7,7 +7,7 @@ import { policies } from "../../src/plan/policies/index.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
 import { virtualize } from "../../src/runtime/session.ts";
 import type { TensorFlow } from "../../src/networks/network.ts";
-import { cases, type ConformanceCase, type TrainResult, whyUnsupported } from "./cases.ts";
+import { cases, type ConformanceCase, differences, type TrainResult, whyUnsupported } from "./cases.ts";
 
 const STEPS = 5;
 /** The large networks take their time on a busy machine. */
@@ -78,21 +78,4 @@ export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
       }
     });
   }
-}
-
-/** The names of what differs between two results. */
-export function differences(a: TrainResult, b: TrainResult): string[] {
-  const names: string[] = [];
-  if (a.losses.length !== b.losses.length || a.losses.some((loss, i) => !Object.is(loss, b.losses[i])))
-    names.push("losses");
-  if (a.weights.length !== b.weights.length) names.push("weights");
-  for (const [i, { name, bits }] of a.weights.entries()) {
-    const other = b.weights[i];
-    if (other?.name !== name || !sameBits(bits, other.bits)) names.push(name);
-  }
-  return names;
-}
-
-function sameBits(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && a.every((word, i) => word === b[i]);
 }
