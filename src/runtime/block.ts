@@ -32,6 +32,7 @@ export interface Block {
   readonly bytes: number;
   readonly entries: Entry[];
   residency: Residency;
+  /** Its bytes in the vault: where they are while it is away, a clean copy while it is on the device. */
   parcel: Parcel | null;
   /** Value of the session's kernel counter when a kernel last touched it. */
   lastTouch: number;

@@ -6,12 +6,14 @@
  * told that another backend (`AwayBackend`) holds it, and TF.js's own fault handler, `engine.moveData`, brings it back when a
  * kernel touches it. That is the safety net; planned prefetch is the normal way.
  *
- * Invariants: `usedBytes` is the sum over blocks with residency `device`; a block away holds exactly one parcel; a block is
+ * Invariants: `usedBytes` is the sum over blocks with residency `device`; a block away holds exactly one parcel, a block on the
+ * device at most one, a *clean copy* (no kernel writes into a buffer that it did not make, so the copy stays true); a block is
  * never released while it is pinned by the kernel that runs.
  */
 import type { DeviceAdapter } from "../backends/adapter.ts";
 import { VdnnError } from "../errors.ts";
-import type { Vault } from "../memory/vault.ts";
+import type { HostSlot } from "../memory/host-pool.ts";
+import type { Parcel, Vault } from "../memory/vault.ts";
 import type { Block, Entry } from "./block.ts";
 import {
   type BackendInfo,
@@ -114,7 +116,8 @@ export class Residency {
   /** Brings everything back to the device and stops listening. */
   uninstall(): void {
     const { storage, backend } = this.adapter;
-    for (const block of this.blocks()) if (block.residency === "away") this.#bringIn(block);
+    for (const block of this.blocks()) if (block.residency === "away") this.#bringIn(block, false);
+    this.#forgetCopies();
     for (const owner of [storage, backend] as object[]) {
       for (const name of ["set", "delete", "incRef"])
         if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
@@ -187,25 +190,54 @@ export class Residency {
     return this.#usedBytes < before;
   }
 
-  /** Copies a block to the vault and frees its device memory. @param nextUse larger = needed later */
+  /** Copies a block to the vault, if it has no copy there, and frees its device memory. @param nextUse larger = needed later */
   offload(block: Block, nextUse: number): void {
+    if (this.copy(block, nextUse)) this.#vacate(block, "away");
+  }
+
+  /** Copies a block to the vault and leaves it on the device. False for what cannot be copied or is not there. */
+  copy(block: Block, nextUse: number): boolean {
     const { vault, meter } = this.#options;
     const first = firstAlive(block);
-    if (block.residency !== "device" || first === undefined || !isMovable(first.dtype)) return;
+    if (block.residency !== "device" || first === undefined || !isMovable(first.dtype)) return false;
+    if (block.parcel !== null) return true;
     const stalledMs = vault.stats.stallMs;
     const start = meter.now();
-    block.parcel = vault.put(block.bytes, nextUse, (slot) => this.adapter.copyOut(first.dataId, slot.view));
+    block.parcel = this.#put(block, nextUse, (slot) => this.adapter.copyOut(first.dataId, slot.view));
     meter.moved("offload", block, start, vault.stats.stallMs - stalledMs);
-    this.#vacate(block, "away");
+    return true;
   }
 
-  /** Frees the device memory of a block without a copy. Its bytes come back only by running kernels again. */
+  /** Clean copies make room on the host for what has no other place. */
+  #put(block: Block, nextUse: number, fill: (slot: HostSlot) => void): Parcel {
+    const { vault } = this.#options;
+    try {
+      return vault.put(block.bytes, nextUse, fill);
+    } catch (error) {
+      if (!(error instanceof VdnnError && error.code === "ERR_HOST_MEMORY") || !this.#forgetCopies()) throw error;
+      return vault.put(block.bytes, nextUse, fill);
+    }
+  }
+
+  /** Gives the host memory of all clean copies back. False when there were none. */
+  #forgetCopies(): boolean {
+    let found = false;
+    for (const block of this.blocks()) {
+      if (block.residency !== "device" || block.parcel === null) continue;
+      this.#options.vault.release(block.parcel);
+      block.parcel = null;
+      found = true;
+    }
+    return found;
+  }
+
+  /** Frees the device memory of a block. Without a copy in the vault its bytes come back only by running kernels again. */
   drop(block: Block): void {
-    if (block.residency === "device") this.#vacate(block, "dropped");
+    if (block.residency === "device") this.#vacate(block, block.parcel === null ? "dropped" : "away");
   }
 
-  /** Makes sure that the block is on the device. */
-  ensure(block: Block, planned: boolean): void {
+  /** Makes sure that the block is on the device. @param keepCopy leaves the copy in the vault, for the next absence */
+  ensure(block: Block, planned: boolean, keepCopy = false): void {
     if (block.residency === "device") return;
     if (!planned) this.#options.meter.demandFetches++;
     if (block.residency === "dropped") {
@@ -213,7 +245,7 @@ export class Residency {
       return;
     }
     this.makeRoom(block.bytes);
-    this.#bringIn(block);
+    this.#bringIn(block, keepCopy);
   }
 
   /** Rebuilds what was dropped although tensors on it are still alive, while its recipe is valid. */
@@ -346,7 +378,7 @@ export class Residency {
     this.#options.meter.counters(this.#usedBytes);
   }
 
-  #bringIn(block: Block): void {
+  #bringIn(block: Block, keepCopy: boolean): void {
     const { vault, meter } = this.#options;
     const { parcel } = block;
     const [first, ...others] = block.entries.filter((entry) => entry.alive);
@@ -369,8 +401,11 @@ export class Residency {
         this.adapter.alias(entry.dataId, first.dataId, entry.shape, entry.dtype, entry.awayReferences);
       }
     });
-    vault.release(parcel);
-    block.parcel = null;
+    if (keepCopy) vault.prefer(parcel, "host");
+    else {
+      vault.release(parcel);
+      block.parcel = null;
+    }
     meter.moved("prefetch", block, start, vault.stats.stallMs - stalledMs);
     this.#occupy(block);
   }
