@@ -21,8 +21,11 @@ export interface DeviceAdapter {
    */
   isOutOfMemory(error: unknown): boolean;
 
-  /** Replaces kernels of the backend by ones that give the same bits with less memory; returns the function that undoes it. */
-  replaceKernels(tf: TensorFlow): () => void;
+  /**
+   * Mends the backend for the time of a session: kernels that give the same bits with less memory, an allocator that refuses
+   * when it is out of memory. Returns the function that undoes it.
+   */
+  mend(tf: TensorFlow): () => void;
   /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
   describe(record: unknown): { shape: number[]; dtype: DType } | null;
   /** Copies the data to host memory of exactly its size. The device buffer stays. */

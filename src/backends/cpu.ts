@@ -26,7 +26,7 @@ export function cpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
     sharesInput: () => false,
     isOutOfMemory: () => false,
     passesThrough: passesByReference,
-    replaceKernels: () => () => undefined,
+    mend: () => () => undefined,
     describe(record) {
       const { values, dtype, complexTensorInfos } = record as CpuRecord;
       if (values === null || complexTensorInfos !== undefined || dtype === "string") return null;

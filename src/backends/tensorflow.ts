@@ -100,7 +100,7 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
       return kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes);
     },
     passesThrough: (kernel) => kernel === "Identity",
-    replaceKernels: () => () => undefined,
+    mend: () => () => undefined,
     // TF_RESOURCE_EXHAUSTED, as the binding words it.
     isOutOfMemory: (error) => error instanceof Error && /TF_Status: 8\b|OOM when allocating/.test(error.message),
     describe(record) {

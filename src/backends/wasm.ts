@@ -22,7 +22,7 @@ interface WasmRecord {
 
 interface WasmBackend extends EngineBackend {
   readonly dataIdMap: DataStorage<WasmRecord>;
-  readonly wasm: { readonly HEAPU8: Uint8Array };
+  readonly wasm: { readonly HEAPU8: Uint8Array; _malloc(bytes: number): number };
 }
 
 export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
@@ -33,12 +33,12 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
-    // A full heap has no error of its own. TF.js does not look at what malloc returns, so a tensor that was refused lies at
-    // address 0, over the module's own data; the "Aborted()" or "memory access out of bounds" of a later kernel is a heap that
-    // is broken already.
-    isOutOfMemory: () => false,
+    isOutOfMemory: (error) => error instanceof HeapFull,
     passesThrough: passesByReference,
-    replaceKernels: shareByReference,
+    mend(tf) {
+      const undo = [shareByReference(tf), refuseWhenFull(backend)];
+      return () => undo.forEach((restore) => restore());
+    },
     describe(record) {
       const { memoryOffset, shape, dtype } = record as WasmRecord;
       return memoryOffset === null ? null : { shape, dtype };
@@ -63,6 +63,27 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     alias() {
       throw new Error("wasm shares buffers under one dataId");
     },
+  };
+}
+
+class HeapFull extends Error {}
+
+/**
+ * TF.js does not look at what malloc returns: a tensor that the full heap refused lies at address 0, over the module's own data,
+ * and what a later kernel reports ("Aborted()", "memory access out of bounds") is a heap that is broken already. An error at
+ * the refusal leaves it whole.
+ */
+function refuseWhenFull({ wasm }: WasmBackend): () => void {
+  const stock = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const address = stock(bytes);
+    if (address === 0 && bytes > 0) {
+      throw new HeapFull(`the WebAssembly heap has no ${bytes} bytes left; it ends at 4 GiB`);
+    }
+    return address;
+  };
+  return () => {
+    wasm._malloc = stock;
   };
 }
 

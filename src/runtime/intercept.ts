@@ -458,12 +458,28 @@ export class Interceptor {
     residency.clock++;
     const bytes = tensorBytes(shape, dtype ?? "float32");
     if (residency.usedBytes + bytes > residency.limitBytes) residency.makeRoom(bytes);
-    if (iteration.pass === null) return this.#original.makeTensor(values, shape, dtype, backend);
+    if (iteration.pass === null) return this.#make(values, shape, dtype, backend, bytes);
     this.#kernelName = CONSTANT;
-    const tensor = this.#original.makeTensor(values, shape, dtype, backend);
+    const tensor = this.#make(values, shape, dtype, backend, bytes);
     const attributes: ConstantAttributes = { values };
     this.#ran(CONSTANT, {}, attributes, [], tensor, 0, bytes);
     return tensor;
+  }
+
+  #make(
+    values: Values,
+    shape: number[],
+    dtype: DType | undefined,
+    backend: EngineBackend | undefined,
+    bytes: number,
+  ): EngineTensor {
+    try {
+      return this.#original.makeTensor(values, shape, dtype, backend);
+    } catch (error) {
+      const { residency } = this.#context;
+      if (!residency.adapter.isOutOfMemory(error)) throw error;
+      return residency.insist(bytes, error, () => this.#original.makeTensor(values, shape, dtype, backend));
+    }
   }
 
   /** The program reads a tensor in the middle of an iteration (`dataSync`): that is a use like any other. */

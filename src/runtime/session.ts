@@ -94,7 +94,7 @@ export class Session {
   readonly #iteration: Iteration;
   readonly #interceptor: Interceptor;
   readonly #restoreOptimizers: () => void;
-  readonly #restoreKernels: () => void;
+  readonly #unmend: () => void;
   readonly #results: IterationResult[] = [];
   readonly #warnings: string[] = [];
   #graph: Graph | null = null;
@@ -147,7 +147,7 @@ export class Session {
     this.#residency.install();
     this.#interceptor.install();
     this.#layers.install();
-    this.#restoreKernels = options.policy.passthrough ? () => undefined : adapter.replaceKernels(tf);
+    this.#unmend = options.policy.passthrough ? () => undefined : adapter.mend(tf);
     this.#restoreOptimizers = options.policy.passthrough
       ? interceptUpdatesOnly(tf, this.#interceptor)
       : interceptOptimizers(tf, {
@@ -210,7 +210,7 @@ export class Session {
     this.#attached = false;
     this.#interceptor.close();
     this.#restoreOptimizers();
-    this.#restoreKernels();
+    this.#unmend();
     this.#layers.uninstall();
     this.#interceptor.uninstall();
     this.#residency.uninstall();
