@@ -27,6 +27,8 @@ export type ErrorCode =
   /** A graph or plan file, or a value of that type, breaks the format. */
   | "ERR_INVALID_GRAPH"
   | "ERR_INVALID_PLAN"
+  /** The simulator has no model for a layer of this kind. */
+  | "ERR_UNSUPPORTED_LAYER"
   /** A stream that only promises can drive was asked to block, or a closed stream was used. */
   | "ERR_STREAM";
 

@@ -1,11 +1,16 @@
 /**
- * The dry run: device and host bytes along a list of plan steps, without time. This is how policies decide whether a plan fits,
- * instead of crashing. Copies count on both sides while they may be under way: an offloaded tensor's device bytes are free once
- * its step is done, a prefetched one's are taken from its step on.
+ * The dry run: bytes of each tier along a list of plan steps, without time: every release happens at its step. This is how
+ * policies decide whether a plan fits, instead of crashing: a list is free of deadlock if and only if the dry run stays within
+ * the budgets (Note [Execution model] in execution.ts).
  */
 import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
 import { existsBefore } from "../graph/lifetimes.ts";
+import { lastPrefetches, placesAtStart } from "./copies.ts";
+import { ON_DEVICE, ON_HOST, ON_SPILL } from "./execution.ts";
 import type { PlanStep } from "./plan.ts";
+import type { Machine } from "./policy.ts";
+
+export { awayAtStart } from "./copies.ts";
 
 export interface DryRun {
   readonly peakDeviceBytes: number;
@@ -14,91 +19,122 @@ export interface DryRun {
   /** Tensors on the device at the peak. */
   readonly liveAtPeak: readonly TensorIndex[];
   readonly peakHostBytes: number;
+  readonly peakSpillBytes: number;
+  /** Bytes copied from the device. */
   readonly offloadBytes: number;
   readonly recomputeMs: number;
 }
 
-/**
- * @param steps a plan's steps; `awayAtStart` are tensors that the previous iteration left on the host (optimizer state)
- */
 export function dryRun(graph: Graph, steps: readonly PlanStep[]): DryRun {
-  const onDevice = new Set<TensorIndex>();
-  const onHost = new Set<TensorIndex>();
-  const bytesOf = (t: TensorIndex): number => graph.tensors[t]?.bytes ?? 0;
-  const started = awayAtStart(graph, steps);
-  let device = 0;
-  let host = 0;
-  const enter = (t: TensorIndex): void => {
-    if (onDevice.has(t)) return;
-    onDevice.add(t);
-    device += bytesOf(t);
-  };
-  const leave = (t: TensorIndex): void => {
-    if (onDevice.delete(t)) device -= bytesOf(t);
-  };
-  graph.tensors.forEach(({ role }, t) => {
-    if (!existsBefore(role)) return;
-    if (!started.has(t)) return enter(t);
-    onHost.add(t);
-    host += bytesOf(t);
-  });
-  const result = { peakDeviceBytes: device, peakKernel: -1, liveAtPeak: [...onDevice], peakHostBytes: host };
-  let offloadBytes = 0;
-  let recomputeMs = 0;
-  for (const step of steps) {
-    switch (step.kind) {
-      case "compute":
-      case "recompute": {
-        const kernel = graph.kernels[step.kernel];
-        if (kernel === undefined) break;
-        for (const t of kernel.outputs) enter(t);
-        const during = device + (kernel.workspaceBytes ?? 0);
-        if (step.kind === "recompute") recomputeMs += kernel.ms;
-        if (during > result.peakDeviceBytes) {
-          Object.assign(result, { peakDeviceBytes: during, peakKernel: step.kernel, liveAtPeak: [...onDevice] });
-        }
-        break;
-      }
-      case "offload":
-        leave(step.tensor);
-        if (!onHost.has(step.tensor)) {
-          onHost.add(step.tensor);
-          host += bytesOf(step.tensor);
-          offloadBytes += bytesOf(step.tensor);
-        }
-        break;
-      case "prefetch":
-        enter(step.tensor);
-        if (onHost.delete(step.tensor)) host -= bytesOf(step.tensor);
-        break;
-      case "free":
-        leave(step.tensor);
-        break;
-      default:
-        step satisfies never;
+  const meter = new Meter(graph, steps);
+  let [offloadBytes, recomputeMs] = [0, 0];
+  let [peakDeviceBytes, peakKernel, peakStep] = [meter.device, -1, -1];
+  let [peakHostBytes, peakSpillBytes] = [meter.host, meter.spill];
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i] as PlanStep;
+    offloadBytes += meter.apply(i);
+    if (step.kind === "recompute") recomputeMs += graph.kernels[step.kernel]?.ms ?? 0;
+    const isKernel = step.kind === "compute" || step.kind === "recompute";
+    const during = meter.device + (isKernel ? (graph.kernels[step.kernel]?.workspaceBytes ?? 0) : 0);
+    if (during > peakDeviceBytes) {
+      [peakDeviceBytes, peakStep] = [during, i];
+      if (isKernel) peakKernel = step.kernel;
     }
-    result.peakHostBytes = Math.max(result.peakHostBytes, host);
-    if (device > result.peakDeviceBytes) Object.assign(result, { peakDeviceBytes: device, liveAtPeak: [...onDevice] });
+    peakHostBytes = Math.max(peakHostBytes, meter.transit);
+    peakSpillBytes = Math.max(peakSpillBytes, meter.spill);
   }
-  return { ...result, offloadBytes, recomputeMs };
+  const atPeak = new Meter(graph, steps);
+  for (let i = 0; i <= peakStep; i++) atPeak.apply(i);
+  const liveAtPeak = [...graph.tensors.keys()].filter((t) => ((atPeak.where[t] ?? 0) & ON_DEVICE) !== 0);
+  return { peakDeviceBytes, peakKernel, liveAtPeak, peakHostBytes, peakSpillBytes, offloadBytes, recomputeMs };
 }
 
-/** Tensors whose first step is a prefetch: the iteration before left them on the host. */
-export function awayAtStart(graph: Graph, steps: readonly PlanStep[]): Set<TensorIndex> {
-  const away = new Set<TensorIndex>();
-  const seen = new Set<TensorIndex>();
-  for (const step of steps) {
-    if (step.kind === "compute" || step.kind === "recompute") {
-      const kernel = graph.kernels[step.kernel];
-      for (const t of kernel?.inputs ?? []) seen.add(t);
-      for (const t of kernel?.outputs ?? []) seen.add(t);
-    } else {
-      if (step.kind === "prefetch" && !seen.has(step.tensor)) away.add(step.tensor);
-      seen.add(step.tensor);
-    }
-  }
-  return away;
+/** The budgets hold at every step. */
+export function fitsDryRun(run: DryRun, machine: Machine): boolean {
+  return (
+    run.peakDeviceBytes <= machine.deviceBytes &&
+    run.peakHostBytes <= machine.hostBytes &&
+    run.peakSpillBytes <= (machine.spillBytes ?? 0)
+  );
 }
+
+/** Invariant: `device`, `host` and `spill` are the sums over the tensors that have the tier's bit in `where`. */
+class Meter {
+  readonly where: Uint8Array;
+  device = 0;
+  host = 0;
+  spill = 0;
+  /** Host bytes during the last step, with what only passes through. */
+  transit = 0;
+  readonly #graph: Graph;
+  readonly #steps: readonly PlanStep[];
+  readonly #isLast: Uint8Array;
+
+  constructor(graph: Graph, steps: readonly PlanStep[]) {
+    this.#graph = graph;
+    this.#steps = steps;
+    this.#isLast = lastPrefetches(graph, steps);
+    this.where = new Uint8Array(graph.tensors.length);
+    const away = placesAtStart(graph, steps);
+    graph.tensors.forEach(({ role }, t) => {
+      if (existsBefore(role)) this.#add(t, TIER_BITS[away.get(t) ?? "device"]);
+    });
+  }
+
+  /** Applies step i; returns the bytes that it copies from the device. */
+  apply(i: number): number {
+    const step = this.#steps[i] as PlanStep;
+    this.transit = this.host;
+    if (step.kind === "compute" || step.kind === "recompute") {
+      for (const t of this.#graph.kernels[step.kernel]?.outputs ?? []) {
+        this.#drop(t, ON_HOST | ON_SPILL);
+        this.#add(t, ON_DEVICE);
+      }
+      return 0;
+    }
+    const t = step.tensor;
+    const bytes = this.#graph.tensors[t]?.bytes ?? 0;
+    const before = this.where[t] ?? 0;
+    let copied = 0;
+    if (step.kind === "offload") {
+      const isThere = (before & ON_HOST) !== 0 || (step.tier === "spill" && (before & ON_SPILL) !== 0);
+      if (!isThere) {
+        copied = bytes;
+        this.transit = this.host + bytes;
+      }
+      this.#add(t, step.tier === "spill" ? ON_SPILL : ON_HOST);
+      if (step.tier === "spill") this.#drop(t, ON_HOST);
+      if (step.keep !== true) this.#drop(t, ON_DEVICE);
+    } else if (step.kind === "prefetch") {
+      if ((before & ON_HOST) === 0) this.transit = this.host + bytes;
+      this.#add(t, step.tier === "host" ? ON_HOST : ON_DEVICE);
+      if (step.tier !== "host" && this.#isLast[i] === 1) this.#drop(t, ON_HOST | ON_SPILL);
+    } else {
+      this.#drop(t, ON_DEVICE);
+    }
+    return copied;
+  }
+
+  #add(t: TensorIndex, bit: number): void {
+    if (((this.where[t] ?? 0) & bit) !== 0) return;
+    this.#change(bit, this.#graph.tensors[t]?.bytes ?? 0);
+    this.where[t] = (this.where[t] ?? 0) | bit;
+  }
+
+  #drop(t: TensorIndex, bits: number): void {
+    const held = (this.where[t] ?? 0) & bits;
+    this.#change(held, -(this.#graph.tensors[t]?.bytes ?? 0));
+    this.where[t] = (this.where[t] ?? 0) & ~held;
+  }
+
+  #change(bits: number, bytes: number): void {
+    if ((bits & ON_DEVICE) !== 0) this.device += bytes;
+    if ((bits & ON_HOST) !== 0) this.host += bytes;
+    if ((bits & ON_SPILL) !== 0) this.spill += bytes;
+  }
+}
+
+const TIER_BITS = { device: ON_DEVICE, host: ON_HOST, spill: ON_SPILL } as const;
 
 /**
  * The least device budget under which any plan that moves and recomputes freely can run: what no plan may move, plus what the

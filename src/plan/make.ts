@@ -12,15 +12,14 @@ export interface MadePlan {
 }
 
 export function makePlan(graph: Graph, machine: Machine, policy: Policy): MadePlan {
-  const { steps, chosen, fits } = policy.decide(graph, machine);
+  const { steps, chosen, fits, lowerBoundMs } = policy.decide(graph, machine);
   const { peakDeviceBytes, peakHostBytes, offloadBytes, recomputeMs } = dryRun(graph, steps);
   const { stepMs, stallMs } = timeline(graph, machine, steps);
   const oracleMs = graph.kernels.reduce((sum, { ms }) => sum + ms, 0);
   const predicted = {
     stepMs,
     oracleMs,
-    // Every schedule runs every kernel once.
-    lowerBoundMs: oracleMs,
+    lowerBoundMs: boundFor(stepMs, lowerBoundMs ?? oracleMs, oracleMs),
     peakDeviceBytes,
     peakHostBytes,
     offloadBytes,
@@ -31,4 +30,10 @@ export function makePlan(graph: Graph, machine: Machine, policy: Policy): MadePl
     plan: { schema: "vdnn-plan/1", graph: graph.name, machine: machine.name, policy: chosen, steps, predicted },
     fits,
   };
+}
+
+/** A bound may exceed what it bounds by a rounding error. Where there is no schedule at all, every kernel still has to run once. */
+function boundFor(stepMs: number, boundMs: number, oracleMs: number): number {
+  if (!Number.isFinite(boundMs)) return oracleMs;
+  return boundMs > stepMs && boundMs <= stepMs * (1 + 1e-9) ? stepMs : boundMs;
 }

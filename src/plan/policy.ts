@@ -10,12 +10,20 @@ export interface Machine {
   readonly name: string;
   /** Bytes that the graph's tensors may take on the device; Infinity without a budget. */
   readonly deviceBytes: number;
-  /** Bytes on the host tier, spill tier included; Infinity without a budget. 0 forbids offloading. */
+  /** Bytes on the host tier alone; Infinity without a budget. 0 forbids offloading. */
   readonly hostBytes: number;
-  /** Device to host, GB/s (1e9 bytes per second). */
+  /** Bytes on the spill tier behind the host; 0 without one. Default 0. */
+  readonly spillBytes?: number;
+  /** Device to host, GB/s (1e9 bytes per second). 0 forbids transfers. */
   readonly offloadGBps: number;
   /** Host to device, GB/s. */
   readonly prefetchGBps: number;
+  /** The thread that computes makes the copies between device and host itself, so nothing runs beside them. Default false. */
+  readonly copiesBlock?: boolean;
+  /** Host to spill, GB/s; 0 without a spill tier. Default 0. */
+  readonly spillWriteGBps?: number;
+  /** Spill to host, GB/s. Default 0. */
+  readonly spillReadGBps?: number;
 }
 
 export interface PolicyDecision {
@@ -24,6 +32,8 @@ export interface PolicyDecision {
   readonly chosen: string;
   /** False when the steps exceed the budget: the best this policy can do, to be completed by demand. */
   readonly fits: boolean;
+  /** No schedule that the policy may choose is faster, ms; where the policy has found out. */
+  readonly lowerBoundMs?: number;
 }
 
 export interface Policy {

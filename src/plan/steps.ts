@@ -16,6 +16,8 @@ export interface Transfer {
   /** First kernel that needs it again. */
   readonly neededBy: KernelIndex;
   readonly tier: Tier;
+  /** Kernel after which it leaves once more, until the end; the copy of the first time still holds. */
+  readonly leavesAfter?: KernelIndex;
 }
 
 export interface Recompute {
@@ -30,8 +32,9 @@ export function weave(graph: Graph, transfers: readonly Transfer[], recomputes: 
   for (const { before: k, kernels } of recomputes) {
     for (const kernel of kernels) append(before, k, { kind: "recompute", kernel });
   }
-  for (const { tensor, after: k, prefetchBefore, tier } of transfers) {
+  for (const { tensor, after: k, prefetchBefore, tier, leavesAfter } of transfers) {
     append(after, k, { kind: "offload", tensor, tier });
+    if (leavesAfter !== undefined) append(after, leavesAfter, { kind: "offload", tensor, tier });
     append(before, prefetchBefore, { kind: "prefetch", tensor });
   }
   const steps: PlanStep[] = [];

@@ -1,44 +1,55 @@
 /**
- * How long a list of steps takes when copies run beside compute, each direction of the link in order:
- *
- *   compute   |f1|f2|f3|  |b3|b2|..|b1|
- *   offload      |x1---|x2---|             starts when its step is issued and the lane is free
- *   prefetch                  |x1---|      starts when issued, the lane is free and the copy out is done
- *
- * Memory that a late copy still holds is not modelled here: the dry run has decided that already.
+ * How long a list of steps takes on a machine: Note [Execution model] in execution.ts, run over the list. Copies run beside
+ * compute, and both wait for memory.
  */
-import type { Graph, TensorIndex } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
+import { existsBefore } from "../graph/lifetimes.ts";
+import { lastPrefetches, placesAtStart } from "./copies.ts";
+import { Execution } from "./execution.ts";
+import { type FlatGraph, flatten } from "./flat.ts";
 import type { PlanStep } from "./plan.ts";
 import type { Machine } from "./policy.ts";
 
 export interface Timeline {
   readonly stepMs: number;
-  /** Time compute waited for copies, ms. */
+  /** Time compute waited for copies or for memory, ms. */
   readonly stallMs: number;
+  /** Every grant found room. A list that does not fit is timed as if what it lacks were there. */
+  readonly fits: boolean;
 }
 
-export function timeline(graph: Graph, machine: Machine, steps: readonly PlanStep[]): Timeline {
-  const copiedOut = new Map<TensorIndex, number>();
-  const ready = new Map<TensorIndex, number>();
-  let compute = 0;
-  let out = 0;
-  let back = 0;
-  let stallMs = 0;
-  const copyMs = (t: TensorIndex, gigabytesPerSecond: number): number =>
-    (graph.tensors[t]?.bytes ?? 0) / (gigabytesPerSecond * 1e6);
-  for (const step of steps) {
-    if (step.kind === "offload") {
-      out = Math.max(out, compute) + copyMs(step.tensor, machine.offloadGBps);
-      copiedOut.set(step.tensor, out);
-    } else if (step.kind === "prefetch") {
-      back = Math.max(back, compute, copiedOut.get(step.tensor) ?? 0) + copyMs(step.tensor, machine.prefetchGBps);
-      ready.set(step.tensor, back);
-    } else if (step.kind !== "free") {
-      const kernel = graph.kernels[step.kernel];
-      const start = Math.max(compute, ...(kernel?.inputs.map((t) => ready.get(t) ?? 0) ?? []));
-      stallMs += start - compute;
-      compute = start + (kernel?.ms ?? 0);
+/** @param flat the graph as flat arrays, where the caller has them */
+export function timeline(
+  graph: Graph,
+  machine: Machine,
+  steps: readonly PlanStep[],
+  flat: FlatGraph = flatten(graph),
+): Timeline {
+  const execution = new Execution(flat, machine);
+  const away = placesAtStart(graph, steps);
+  graph.tensors.forEach(({ role }, t) => {
+    if (existsBefore(role)) execution.begin(t, away.get(t) ?? "device");
+  });
+  const isLast = lastPrefetches(graph, steps);
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i] as PlanStep;
+    switch (step.kind) {
+      case "compute":
+      case "recompute":
+        execution.compute(step.kernel);
+        break;
+      case "offload":
+        execution.offload(step.tensor, step.tier, step.keep === true);
+        break;
+      case "prefetch":
+        execution.prefetch(step.tensor, step.tier ?? "device", isLast[i] === 1);
+        break;
+      case "free":
+        execution.free(step.tensor);
+        break;
+      default:
+        step satisfies never;
     }
   }
-  return { stepMs: Math.max(compute, out), stallMs };
+  return { stepMs: execution.endMs, stallMs: execution.stallMs, fits: execution.fits };
 }

@@ -70,6 +70,21 @@ export function scheduleTransfers(graph: Graph, gaps: readonly Gap[]): Transfer[
   }));
 }
 
+/**
+ * Weight gradients that wait for the update: away once they are complete, called back for it, away again after it where the
+ * caller may still hold them (`output`). The paper leaves them where they are.
+ */
+export function gradientTransfers(graph: Graph): Transfer[] {
+  return lifetimes(graph).flatMap(({ tensor, role, bytes, uses, lastUse, definedBy }): Transfer[] => {
+    const neededBy = uses.find((k) => graph.kernels[k]?.pass === "update");
+    const after = uses.findLast((k) => graph.kernels[k]?.pass === "backward");
+    if (graph.kernels[definedBy]?.pass !== "backward" || (role !== "gradient" && role !== "output")) return [];
+    if (bytes < MIN_TRANSFER_BYTES || neededBy === undefined || after === undefined || neededBy - after < 2) return [];
+    const transfer: Transfer = { tensor, after, prefetchBefore: neededBy, neededBy, tier: "host" };
+    return [role === "output" ? { ...transfer, leavesAfter: lastUse } : transfer];
+  });
+}
+
 /** Optimizer state between its updates: away at the start, called back for its update, sent away after it. */
 export function stateTransfers(graph: Graph): Transfer[] {
   return lifetimes(graph)

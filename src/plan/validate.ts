@@ -1,71 +1,201 @@
 /**
- * An independent re-check of a plan, simple and slow, shared with no policy: every kernel runs once and in order, finds its
- * inputs on the device, nothing is copied that is not there, and the device budget holds at every step.
+ * An independent re-check of a plan, simple and slow, that shares no code with policies, planner, dry run or timeline. It reads
+ * the list twice: here in list order (who holds which version of what, and the budgets when every release happens at its step),
+ * and in `retime.ts` in time (when everything happens, who holds how much then, and who touches a buffer at the same time).
  */
 import { VdnnError } from "../errors.ts";
-import type { Graph, TensorIndex } from "../graph/graph.ts";
+import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
 import { existsAfter, existsBefore } from "../graph/lifetimes.ts";
 import { formatBytes } from "../units.ts";
-import { awayAtStart } from "./ledger.ts";
-import type { PlanStep } from "./plan.ts";
+import type { PlanStep, Tier } from "./plan.ts";
+import type { Machine } from "./policy.ts";
+import { type Fail, isReadAgain, retime } from "./retime.ts";
 
-type Place = "device" | "host" | "nowhere";
+export interface Validation {
+  readonly stepMs: number;
+  /** Time that compute waited, ms. */
+  readonly stallMs: number;
+  /** Highest along the list, every release at its step. In time no more is ever held than the budget. */
+  readonly peakDeviceBytes: number;
+  readonly peakHostBytes: number;
+  readonly peakSpillBytes: number;
+}
+
+const { POSITIVE_INFINITY } = Number;
+const UNLIMITED: Machine = {
+  name: "unlimited",
+  deviceBytes: POSITIVE_INFINITY,
+  hostBytes: POSITIVE_INFINITY,
+  spillBytes: POSITIVE_INFINITY,
+  offloadGBps: POSITIVE_INFINITY,
+  prefetchGBps: POSITIVE_INFINITY,
+  spillWriteGBps: POSITIVE_INFINITY,
+  spillReadGBps: POSITIVE_INFINITY,
+};
+
+/** Where the current iteration finds and leaves a tensor that outlives it. */
+type Place = "device" | Tier;
+
+/** The kernel that wrote it last; -1 for what was there before the iteration. */
+type Version = KernelIndex;
+
+/** What one list of steps is, read in order: versions by tensor, for each tier that holds one. */
+interface Holdings {
+  readonly device: Map<TensorIndex, Version>;
+  readonly host: Map<TensorIndex, Version>;
+  readonly spill: Map<TensorIndex, Version>;
+}
 
 /**
- * @param deviceBytes budget for the graph's tensors; Infinity to check residency alone
- * @throws VdnnError `ERR_INVALID_PLAN` naming the step and the rule that it breaks
+ * @param machine or a device budget alone, where host and bandwidth are not what is asked about
+ * @throws VdnnError `ERR_INVALID_PLAN` naming the step and the rule that it breaks: `details` has `position`, `step`, `rule`, and
+ * `neededBytes` where a budget is exceeded
  */
-export function validate(graph: Graph, steps: readonly PlanStep[], deviceBytes: number): void {
-  const away = awayAtStart(graph, steps);
-  const place: Place[] = graph.tensors.map(({ role }, t) =>
-    existsBefore(role) ? (away.has(t) ? "host" : "device") : "nowhere",
-  );
-  const hostCopy = new Set<TensorIndex>(away);
-  const computed = new Set<number>();
-  const fail = (position: number, rule: string): never => {
+export function validate(graph: Graph, steps: readonly PlanStep[], machine: Machine | number): Validation {
+  const budgets = typeof machine === "number" ? { ...UNLIMITED, deviceBytes: machine } : machine;
+  const fail: Fail = (position, rule, details = {}) => {
     const step = steps[position];
-    throw new VdnnError("ERR_INVALID_PLAN", `step ${position} (${JSON.stringify(step)}): ${rule}`, {
-      position,
-      step,
-      rule,
-    });
+    const where = step === undefined ? "end" : `step ${position} (${JSON.stringify(step)})`;
+    throw new VdnnError("ERR_INVALID_PLAN", `${where}: ${rule}`, { position, step, rule, ...details });
   };
-  let next = 0;
-  steps.forEach((step, position) => {
-    if (step.kind === "compute" || step.kind === "recompute") {
-      const kernel = graph.kernels[step.kernel] ?? fail(position, "there is no such kernel");
-      if (step.kind === "compute" && step.kernel !== next++) fail(position, `kernel ${next - 1} is due`);
-      if (step.kind === "recompute" && !computed.has(step.kernel)) fail(position, "it has not run a first time");
-      if (step.kind === "recompute" && kernel.recomputable === false)
-        fail(position, "running it again gives another result");
-      for (const t of kernel.inputs)
-        if (place[t] !== "device") fail(position, `input ${t} is ${place[t] ?? "unknown"}`);
-      for (const t of kernel.outputs) {
-        place[t] = "device";
-        hostCopy.delete(t);
-      }
-      computed.add(step.kernel);
-      const used = place.reduce((sum, where, t) => sum + (where === "device" ? (graph.tensors[t]?.bytes ?? 0) : 0), 0);
-      const during = used + (kernel.workspaceBytes ?? 0);
-      if (during > deviceBytes)
-        fail(position, `${formatBytes(during)} exceed the budget of ${formatBytes(deviceBytes)}`);
+  const peaks = checkList(graph, steps, budgets, fail);
+  return { ...retime(graph, steps, budgets, startPlaces(graph, steps), fail), ...peaks };
+}
+
+/** A tensor whose first step is a prefetch was left outside by the iteration before: in the tier where this one leaves it. */
+function startPlaces(graph: Graph, steps: readonly PlanStep[]): Map<TensorIndex, Place> {
+  const places = new Map<TensorIndex, Place>();
+  graph.tensors.forEach(({ role }, t) => {
+    if (!existsBefore(role)) return;
+    const first = steps.find((step) =>
+      "tensor" in step
+        ? step.tensor === t
+        : [...(graph.kernels[step.kernel]?.inputs ?? []), ...(graph.kernels[step.kernel]?.outputs ?? [])].includes(t),
+    );
+    if (first?.kind !== "prefetch") {
+      places.set(t, "device");
       return;
     }
-    const { kind, tensor } = step;
-    if (graph.tensors[tensor] === undefined) fail(position, "there is no such tensor");
-    if (kind === "prefetch") {
-      if (place[tensor] !== "host" || !hostCopy.has(tensor))
-        fail(position, `tensor is ${place[tensor] ?? "unknown"}, not on the host`);
-      place[tensor] = "device";
+    const left = steps.findLast((step) => step.kind === "offload" && step.tensor === t);
+    places.set(t, left?.kind === "offload" ? left.tier : first.tier === "host" ? "spill" : "host");
+  });
+  return places;
+}
+
+function checkList(
+  graph: Graph,
+  steps: readonly PlanStep[],
+  machine: Machine,
+  fail: Fail,
+): Pick<Validation, "peakDeviceBytes" | "peakHostBytes" | "peakSpillBytes"> {
+  const held: Holdings = { device: new Map(), host: new Map(), spill: new Map() };
+  const places = startPlaces(graph, steps);
+  for (const [t, place] of places) held[place].set(t, -1);
+  const expected = readVersions(graph);
+  const bytesOf = (tensors: Iterable<TensorIndex>): number => {
+    let sum = 0;
+    for (const t of tensors) sum += graph.tensors[t]?.bytes ?? 0;
+    return sum;
+  };
+  const budgets = { device: machine.deviceBytes, host: machine.hostBytes, spill: machine.spillBytes ?? 0 };
+  const peaks = { device: 0, host: 0, spill: 0 };
+  /** `extra`: bytes that are held during the step only. */
+  const spend = (position: number, tier: keyof Holdings, extra = 0): void => {
+    const bytes = bytesOf(held[tier].keys()) + extra;
+    peaks[tier] = Math.max(peaks[tier], bytes);
+    if (bytes <= budgets[tier]) return;
+    const rule = `${formatBytes(bytes)} exceed the budget of ${formatBytes(budgets[tier])} on the ${tier}`;
+    fail(position, rule, { tier, neededBytes: bytes, budgetBytes: budgets[tier] });
+  };
+  spend(0, "device");
+  spend(0, "host");
+  spend(0, "spill");
+  let next = 0;
+  steps.forEach((step, i) => {
+    if (step.kind === "compute" || step.kind === "recompute") {
+      const k = step.kernel;
+      const kernel = graph.kernels[k] ?? fail(i, "there is no such kernel");
+      if (step.kind === "compute" && k !== next++) fail(i, `kernel ${next - 1} is due`);
+      if (step.kind === "recompute" && k >= next) fail(i, "it has not run a first time");
+      if (step.kind === "recompute" && kernel.recomputable === false) fail(i, "running it again gives another result");
+      for (const t of kernel.inputs) {
+        const version = held.device.get(t);
+        const right = expected.get(k)?.get(t);
+        if (version === undefined) fail(i, `input ${t} is not on the device`);
+        if (version !== right) {
+          fail(i, `input ${t} has the content of kernel ${version}, not of kernel ${right ?? "?"} as in the iteration`);
+        }
+      }
+      for (const t of kernel.outputs) {
+        held.device.set(t, k);
+        held.host.delete(t);
+        held.spill.delete(t);
+      }
+      spend(i, "device", kernel.workspaceBytes ?? 0);
+      return;
+    }
+    const t = step.tensor;
+    const bytes = graph.tensors[t]?.bytes ?? fail(i, "there is no such tensor");
+    const [onDevice, onHost, onSpill] = [held.device.get(t), held.host.get(t), held.spill.get(t)];
+    if (step.kind === "free") {
+      if (onDevice === undefined) fail(i, "the tensor is not on the device");
+      held.device.delete(t);
+    } else if (step.kind === "offload") {
+      const source = onDevice ?? (step.tier === "spill" ? onHost : undefined);
+      const version = source ?? fail(i, "the tensor is not on the device");
+      const passes = step.tier === "spill" && onHost === undefined && onSpill === undefined;
+      if (step.tier === "host") held.host.set(t, version);
+      spend(i, "host", passes ? bytes : 0);
+      if (step.tier === "spill") {
+        held.spill.set(t, version);
+        held.host.delete(t);
+        spend(i, "spill");
+      }
+      if (step.keep !== true) held.device.delete(t);
     } else {
-      if (place[tensor] !== "device") fail(position, `tensor is ${place[tensor] ?? "unknown"}, not on the device`);
-      if (kind === "offload") hostCopy.add(tensor);
-      place[tensor] = kind === "offload" ? "host" : "nowhere";
+      const version = onHost ?? onSpill ?? fail(i, "there is no valid copy of the tensor outside the device");
+      if (step.tier === "host") {
+        if (onHost !== undefined) fail(i, "the tensor is on the host already");
+        held.host.set(t, version);
+        return spend(i, "host");
+      }
+      if (onDevice !== undefined) fail(i, "the tensor is on the device already");
+      spend(i, "host", onHost === undefined ? bytes : 0);
+      held.device.set(t, version);
+      spend(i, "device");
+      if (!isReadAgain(graph, steps, i, t)) {
+        held.host.delete(t);
+        held.spill.delete(t);
+      }
     }
   });
-  if (next !== graph.kernels.length) fail(steps.length - 1, `only ${next} of ${graph.kernels.length} kernels run`);
+  if (next !== graph.kernels.length) fail(steps.length, `only ${next} of ${graph.kernels.length} kernels run`);
+  checkEnd(graph, held, places, fail, steps.length);
+  return { peakDeviceBytes: peaks.device, peakHostBytes: peaks.host, peakSpillBytes: peaks.spill };
+}
+
+/** For each kernel, the version of each input that the iteration without any plan would read. */
+function readVersions(graph: Graph): Map<KernelIndex, Map<TensorIndex, Version>> {
+  const written = new Map<TensorIndex, Version>();
+  const reads = new Map<KernelIndex, Map<TensorIndex, Version>>();
+  graph.kernels.forEach((kernel, k) => {
+    reads.set(k, new Map(kernel.inputs.map((t) => [t, written.get(t) ?? -1])));
+    for (const t of kernel.outputs) written.set(t, k);
+  });
+  return reads;
+}
+
+/** What outlives the iteration is there, in its last version; what the next iteration looks for in one place is left there. */
+function checkEnd(graph: Graph, held: Holdings, places: Map<TensorIndex, Place>, fail: Fail, end: number): void {
   graph.tensors.forEach(({ role }, t) => {
-    if (existsAfter(role) && place[t] === "nowhere")
-      fail(steps.length - 1, `tensor ${t} (${role}) must outlive the iteration`);
+    const writer = graph.kernels.findLastIndex(({ outputs }) => outputs.includes(t));
+    if (!existsAfter(role) || (writer < 0 && !existsBefore(role))) return;
+    const copies = [held.device.get(t), held.host.get(t), held.spill.get(t)].filter((version) => version !== undefined);
+    if (copies.length === 0) fail(end, `tensor ${t} (${role}) must outlive the iteration`);
+    if (copies.some((version) => version !== writer)) fail(end, `tensor ${t} (${role}) ends in an old version`);
+    const place = places.get(t);
+    if ((role === "weight" || role === "state") && place !== undefined && !held[place].has(t)) {
+      fail(end, `tensor ${t} (${role}) must be left on the ${place}, where the iteration found it`);
+    }
   });
 }
