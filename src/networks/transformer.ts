@@ -50,8 +50,7 @@ function encoderBlock(
   const [query, key, value] = ["query", "key", "value"].map((part) =>
     layers.dense(normalized, `${name}_${part}`, channels),
   ) as [SymbolicTensor, SymbolicTensor, SymbolicTensor];
-  const heads = channels % HEAD_CHANNELS === 0 ? channels / HEAD_CHANNELS : 1;
-  const attended = apply(attentionLayer(tf, `${name}_attention`, heads), [query, key, value]);
+  const attended = apply(attentionLayer(tf, `${name}_attention`, attentionHeads(channels)), [query, key, value]);
   const first = layers.add([x, layers.dense(attended, `${name}_project`, channels)], `${name}_add1`);
 
   const hidden = layers.dense(
@@ -61,6 +60,10 @@ function encoderBlock(
     "relu",
   );
   return layers.add([first, layers.dense(hidden, `${name}_down`, channels)], `${name}_add2`);
+}
+
+export function attentionHeads(channels: number): number {
+  return channels % HEAD_CHANNELS === 0 ? channels / HEAD_CHANNELS : 1;
 }
 
 /** Scaled dot-product attention over heads: [query, key, value], each `[batch, tokens, channels]`, to the same shape. */
