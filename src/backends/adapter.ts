@@ -20,6 +20,8 @@ export interface DeviceAdapter {
    * something else is released, the same call can be made again.
    */
   isOutOfMemory(error: unknown): boolean;
+  /** Tensors of its output's size that a kernel holds at once: more than one where TF.js composes it from others. */
+  outputsHeld(kernel: string): number;
 
   /**
    * Mends the backend for the time of a session: kernels that give the same bits with less memory, an allocator that refuses

@@ -24,6 +24,7 @@ export function cpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
+    outputsHeld: () => 1,
     isOutOfMemory: () => false,
     passesThrough: passesByReference,
     mend: () => () => undefined,

@@ -100,6 +100,8 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
       return kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes);
     },
     passesThrough: (kernel) => kernel === "Identity",
+    // Step is a Fill, two Selects and two comparisons.
+    outputsHeld: (kernel) => (kernel === "Step" ? 5 : 1),
     mend: () => () => undefined,
     // TF_RESOURCE_EXHAUSTED, as the binding words it.
     isOutOfMemory: (error) => error instanceof Error && /TF_Status: 8\b|OOM when allocating/.test(error.message),

@@ -33,6 +33,7 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
+    outputsHeld: () => 1,
     isOutOfMemory: (error) => error instanceof HeapFull,
     passesThrough: passesByReference,
     mend(tf) {

@@ -82,4 +82,8 @@ export interface PlanSummary {
   readonly offloadedTensors: number;
   readonly recomputedKernels: number;
   readonly predictedPeakDeviceBytes: number;
+  /** What the planner expects of a step, the sum of its kernels' times, and what no plan can go below; ms. */
+  readonly predictedStepMs: number;
+  readonly oracleMs: number;
+  readonly lowerBoundMs: number;
 }

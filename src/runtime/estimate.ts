@@ -9,14 +9,20 @@ interface Attributes {
   readonly [name: string]: unknown;
 }
 
-/** @returns bytes of the outputs, and for kernels that tfjs composes from others, of their temporaries */
-export function estimateBytes(kernel: string, inputs: NamedTensors, attributes: object | undefined): number {
+/**
+ * @param outputsHeld tensors of the output's size that the kernel holds at once
+ * @returns bytes of the outputs and of the kernel's temporaries
+ */
+export function estimateBytes(
+  kernel: string,
+  inputs: NamedTensors,
+  attributes: object | undefined,
+  outputsHeld: number,
+): number {
   const tensors = tensorsOf(inputs);
   const shape = outputShape(kernel, inputs, tensors, (attributes ?? {}) as Attributes);
   const largest = tensors.reduce((max, { shape: s, dtype }) => Math.max(max, tensorBytes(s, dtype)), 0);
-  // tfjs-node builds Step from five tensors of the size of its input.
-  const copies = kernel === "Step" ? 5 : 1;
-  return Math.max(largest, shape === null ? 0 : elementCount(shape) * 4) * copies;
+  return Math.max(largest, shape === null ? 0 : elementCount(shape) * 4) * outputsHeld;
 }
 
 function outputShape(

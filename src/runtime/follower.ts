@@ -4,6 +4,7 @@
  * only cost time.
  */
 import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
+import { lastPrefetches } from "../plan/copies.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
 import type { Block, Entry } from "./block.ts";
 import { distinct, type Op } from "./oplog.ts";
@@ -22,12 +23,22 @@ export interface CompiledPlan {
   readonly uses: readonly (readonly KernelIndex[])[];
   /** Tensors in the order in which the plan calls them back. */
   readonly prefetches: readonly TensorIndex[];
+  /** Prefetches that leave the copy in the vault, because a later absence will need it. */
+  readonly keepingCopy: ReadonlySet<PlanStep>;
+  /** Frees of what is prefetched later. Should the copy be missing after all, they make it. */
+  readonly relyingOnCopy: ReadonlySet<PlanStep>;
+  /**
+   * Takes the kernels' times in the next iteration, ms; null when the plan was made with such. The recorded iteration ran cold
+   * and reactively, so its times are no good guide.
+   */
+  readonly timings: Float64Array | null;
 }
 
 /** What is smaller waits for the end of its scope: freeing it early costs more than it gives. */
 const MIN_FREE_BYTES = 1024;
 
-export function compile(graph: Graph, plan: Plan): CompiledPlan {
+/** @param calibrated the graph has times of an iteration that followed a plan */
+export function compile(graph: Graph, plan: Plan, calibrated: boolean): CompiledPlan {
   const first: PlanStep[] = [];
   const after: PlanStep[][] = graph.kernels.map(() => []);
   let list = first;
@@ -42,8 +53,38 @@ export function compile(graph: Graph, plan: Plan): CompiledPlan {
   const needBytes = graph.kernels.map(({ outputs, workspaceBytes = 0 }, k) =>
     outputs.reduce((sum, t) => sum + (uses[t]?.[0] === k ? (graph.tensors[t]?.bytes ?? 0) : 0), workspaceBytes),
   );
-  const prefetches = plan.steps.flatMap((step) => (step.kind === "prefetch" ? [step.tensor] : []));
-  return { graph, plan, first, after, needBytes, uses, prefetches };
+  const prefetches = plan.steps.flatMap((step) =>
+    step.kind === "prefetch" && step.tier !== "host" ? [step.tensor] : [],
+  );
+  const timings = calibrated ? null : new Float64Array(graph.kernels.length);
+  const isLast = lastPrefetches(graph, plan.steps);
+  const keepingCopy = new Set(plan.steps.filter((step, i) => step.kind === "prefetch" && isLast[i] === 0));
+  return {
+    graph,
+    plan,
+    first,
+    after,
+    needBytes,
+    uses,
+    prefetches,
+    keepingCopy,
+    relyingOnCopy: reliantFrees(graph, plan.steps),
+    timings,
+  };
+}
+
+function reliantFrees(graph: Graph, steps: readonly PlanStep[]): Set<PlanStep> {
+  const frees = new Set<PlanStep>();
+  const comesBack = new Set<TensorIndex>();
+  for (const step of steps.toReversed()) {
+    if (step.kind === "prefetch") comesBack.add(step.tensor);
+    else if (step.kind === "free") {
+      if (comesBack.has(step.tensor)) frees.add(step);
+    } else if (step.kind !== "offload") {
+      for (const t of graph.kernels[step.kernel]?.outputs ?? []) comesBack.delete(t);
+    }
+  }
+  return frees;
 }
 
 export class Follower {
@@ -58,6 +99,10 @@ export class Follower {
   /** The kernel that is due. */
   get kernel(): KernelIndex {
     return this.#kernel;
+  }
+
+  get isComplete(): boolean {
+    return this.#kernel === this.compiled.graph.kernels.length;
   }
 
   block(tensor: TensorIndex): Block | undefined {

@@ -147,6 +147,7 @@ export class Interceptor {
       this.#context.mayOffload && Number.isFinite(residency.limitBytes) && iteration.follower === null;
     if (!passthrough) iteration.pass = "update";
     meter.pass = "update";
+    meter.mark();
     try {
       apply();
       iteration.endPass();
@@ -159,7 +160,7 @@ export class Interceptor {
       meter.pass = undefined;
     }
     iteration.busyMs += meter.now() - start;
-    residency.clock++;
+    residency.tick();
     this.close();
   }
 
@@ -181,27 +182,28 @@ export class Interceptor {
     if (stepOfRelu !== null && name === "Step" && this.#reluOutputs.has(inputs["x"] as EngineTensor)) {
       return this.#runKernel(stepOfRelu, inputs, {});
     }
-    residency.clock++;
+    residency.tick();
     const reads = this.#present(inputs);
     const { pass } = iteration;
     const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name);
     if (residency.limitBytes !== Number.POSITIVE_INFINITY) {
-      const needBytes = plannedBytes ?? estimateBytes(name, inputs, attributes);
+      const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
       if (residency.usedBytes + needBytes > residency.limitBytes) residency.makeRoom(needBytes);
     }
     if (pass === null) return this.#nested(name, inputs, attributes, plannedBytes);
     const before = residency.usedBytes;
     meter.openWindow(before);
     this.#kernelName = name;
-    const timed = plannedBytes === undefined || meter.tracing;
-    const start = timed ? meter.now() : 0;
+    const { isTimed } = iteration;
+    const start = meter.tracing ? meter.now() : 0;
     const result = this.#nested(name, inputs, attributes, plannedBytes);
-    const ms = timed ? meter.now() - start : 0;
+    const ms = isTimed ? meter.sinceMark() : 0;
     if (meter.tracing) {
       meter.layer = this.layer;
       meter.kernel(name, start, residency.usedBytes);
     }
     this.#ran(name, inputs, attributes, reads, result, ms, meter.windowPeakBytes - before);
+    if (isTimed) meter.mark();
     return result;
   }
 
@@ -218,11 +220,15 @@ export class Interceptor {
       return this.#call(name, inputs, attributes);
     } catch (error) {
       if (!residency.adapter.isOutOfMemory(error)) throw error;
-      const needBytes = plannedBytes ?? estimateBytes(name, inputs, attributes);
+      const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
       return residency.insist(needBytes, error, () => this.#call(name, inputs, attributes));
     } finally {
       this.#depth--;
     }
+  }
+
+  #estimate(name: string, inputs: NamedTensors, attributes: object | undefined): number {
+    return estimateBytes(name, inputs, attributes, this.#context.residency.adapter.outputsHeld(name));
   }
 
   #ran(
@@ -306,6 +312,7 @@ export class Interceptor {
     this.#weights = new Set(xs.map((x) => x.dataId));
     const start = meter.now();
     iteration.begin();
+    meter.mark();
     if (!passthrough) iteration.pass = "forward";
     meter.pass = "forward";
     try {
@@ -325,7 +332,7 @@ export class Interceptor {
       meter.pass = undefined;
       meter.layer = undefined;
       iteration.busyMs += meter.now() - start;
-      residency.clock++;
+      residency.tick();
     }
   }
 
@@ -455,7 +462,7 @@ export class Interceptor {
   #makeTensor(values: Values, shape: number[], dtype: DType | undefined, backend?: EngineBackend): EngineTensor {
     if (this.#depth > 0) return this.#original.makeTensor(values, shape, dtype, backend);
     const { iteration, residency } = this.#context;
-    residency.clock++;
+    residency.tick();
     const bytes = tensorBytes(shape, dtype ?? "float32");
     if (residency.usedBytes + bytes > residency.limitBytes) residency.makeRoom(bytes);
     if (iteration.pass === null) return this.#make(values, shape, dtype, backend, bytes);

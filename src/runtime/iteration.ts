@@ -4,7 +4,7 @@
  */
 import { VdnnError } from "../errors.ts";
 import type { Pass } from "../graph/graph.ts";
-import type { PlanStep } from "../plan/plan.ts";
+import type { PlanStep, Tier } from "../plan/plan.ts";
 import type { IterationResult } from "../report/result.ts";
 import type { Block } from "./block.ts";
 import type { CompiledPlan, Follower } from "./follower.ts";
@@ -67,6 +67,12 @@ export class Iteration {
     if (this.#follower !== null) this.#carryOut(this.#follower, this.#follower.compiled.first);
   }
 
+  /** Kernels are to be timed: there is no plan, or one that was made with the times of a cold start. */
+  get isTimed(): boolean {
+    const follower = this.#follower;
+    return follower === null || follower.compiled.timings !== null;
+  }
+
   /** Device bytes that the plan foresees for the kernel about to run; undefined when it foresees another kernel or none. */
   plannedNeed(name: string): number | undefined {
     return this.#follower?.needOf(name);
@@ -83,9 +89,10 @@ export class Iteration {
       return;
     }
     const { kernel, compiled } = follower;
-    // While a plan is followed kernels are not timed; the record that made the plan has their times.
+    // Once a plan was made with good times, kernels are not timed any more.
     const known = compiled.graph.kernels[kernel];
     op.layer = known?.layer ?? "";
+    if (compiled.timings !== null) compiled.timings[kernel] = op.ms;
     op.ms = known?.ms ?? op.ms;
     op.needBytes = compiled.needBytes[kernel] ?? op.needBytes;
     this.log.add(op);
@@ -115,33 +122,37 @@ export class Iteration {
   }
 
   /** Ends the iteration. Recipes of dropped data expire here. */
-  finish(): { readonly mode: IterationResult["mode"]; readonly followed: CompiledPlan | null } {
+  finish(): {
+    readonly mode: IterationResult["mode"];
+    readonly followed: CompiledPlan | null;
+    /** It followed its plan to the end of it. */
+    readonly complete: boolean;
+  } {
     const follower = this.#follower;
     // An iteration without its update (gradients alone) is a prefix of the plan, and that is enough.
     const mode = follower !== null ? "planned" : this.#deviated ? "deviated" : "recorded";
     const followed = follower?.compiled ?? null;
+    const complete = follower?.isComplete ?? false;
     follower?.unbind();
     this.#follower = null;
     this.#replay.clear();
     this.isOpen = false;
     this.pass = null;
-    return { mode, followed };
+    return { mode, followed, complete };
   }
 
   #carryOut(follower: Follower, steps: readonly PlanStep[]): void {
     for (const step of steps) {
       switch (step.kind) {
         case "offload":
-          this.#offload(follower, step.tensor);
+          this.#offload(follower, step.tensor, step.tier, step.keep ?? false);
           break;
         case "prefetch":
-          this.#prefetched++;
-          this.#withBlock(follower, step.tensor, (block) => this.#residency.ensure(block, true));
+          this.#prefetch(follower, step);
           break;
         case "free":
-          this.#withBlock(follower, step.tensor, (block) => {
-            if (!this.#replay.release(block) && !block.kept && block.variables === 0) this.#residency.drop(block);
-          });
+          if (follower.compiled.relyingOnCopy.has(step)) this.#offload(follower, step.tensor, "host", false);
+          else this.#free(follower, step.tensor);
           break;
         case "recompute":
           this.#recompute(follower, step.kernel);
@@ -154,10 +165,19 @@ export class Iteration {
     }
   }
 
-  #offload(follower: Follower, tensor: number): void {
+  #free(follower: Follower, tensor: number): void {
     this.#withBlock(follower, tensor, (block) => {
+      if (!this.#replay.release(block) && !block.kept && block.variables === 0) this.#residency.drop(block);
+    });
+  }
+
+  #offload(follower: Follower, tensor: number, tier: Tier, keep: boolean): void {
+    this.#withBlock(follower, tensor, (block) => {
+      const nextUse = follower.nextUse(tensor);
       try {
-        this.#residency.offload(block, follower.nextUse(tensor));
+        if (keep) this.#residency.copy(block, nextUse);
+        else this.#residency.offload(block, nextUse);
+        if (tier === "spill") this.#residency.spill(block);
       } catch (error) {
         // The host is full: the tensor stays, and the device budget has the last word.
         if (!(error instanceof VdnnError && error.code === "ERR_HOST_MEMORY")) throw error;
@@ -165,10 +185,18 @@ export class Iteration {
     });
   }
 
+  #prefetch(follower: Follower, step: Extract<PlanStep, { kind: "prefetch" }>): void {
+    if (step.tier !== "host") this.#prefetched++;
+    this.#withBlock(follower, step.tensor, (block) => {
+      if (step.tier === "host") this.#residency.readAhead(block);
+      else this.#residency.ensure(block, true, follower.compiled.keepingCopy.has(step));
+    });
+  }
+
   #recompute(follower: Follower, kernel: number): void {
     const op: Op | undefined = this.log.ops[kernel];
     if (op === undefined) return;
-    this.#residency.clock++;
+    this.#residency.tick();
     this.#replay.run(op);
     for (const entry of op.writes) {
       const block = this.#replay.blockOf(entry);

@@ -21,11 +21,20 @@ export class Meter {
   readonly #tracing: boolean;
   readonly #originMs: number;
   /** Over the whole session, for the bandwidths that plans are made with. */
-  readonly #copied = { offload: { bytes: 0, ms: 0 }, prefetch: { bytes: 0, ms: 0 } };
+  readonly #copied = {
+    offload: { bytes: 0, ms: 0 },
+    prefetch: { bytes: 0, ms: 0 },
+    "spill-write": { bytes: 0, ms: 0 },
+    "spill-read": { bytes: 0, ms: 0 },
+  };
   #totals: Totals = { ...ZERO };
   #peakDeviceBytes = 0;
   #sessionPeakBytes = 0;
   #windowPeakBytes = 0;
+  /** Time in copies, stalls and recomputation since the session began, ms. */
+  movingMs = 0;
+  #markMs = 0;
+  #markMovingMs = 0;
   #vaultAtStart: VaultStats | null = null;
   demandFetches = 0;
   iteration = 0;
@@ -55,6 +64,17 @@ export class Meter {
     if (usedBytes > this.#windowPeakBytes) this.#windowPeakBytes = usedBytes;
   }
 
+  /** Starts the clock of the next kernel. What runs until then belongs to it, except copies and recomputation. */
+  mark(): void {
+    this.#markMs = this.now();
+    this.#markMovingMs = this.movingMs;
+  }
+
+  /** Time since `mark` without copies, stalls and recomputation, ms. */
+  sinceMark(): number {
+    return Math.max(0, this.now() - this.#markMs - (this.movingMs - this.#markMovingMs));
+  }
+
   /** Opens a window over one kernel, to learn what it needs beyond what was there. */
   openWindow(usedBytes: number): void {
     this.#windowPeakBytes = usedBytes;
@@ -80,6 +100,7 @@ export class Meter {
   /** A copy between device and host, on the compute thread; `stallMs` of it was waiting for a stream. */
   moved(lane: "offload" | "prefetch", block: Block, startMs: number, stallMs: number): void {
     const durationMs = this.now() - startMs;
+    this.movingMs += durationMs;
     if (lane === "offload") this.#totals.offloadBytes += block.bytes;
     else this.#totals.prefetchBytes += block.bytes;
     const copied = this.#copied[lane];
@@ -91,14 +112,24 @@ export class Meter {
     if (stallMs > 0) this.span("stall", "wait for stream", startMs, stallMs);
   }
 
+  /** A copy between host and spill file, on a stream's own thread. */
+  spilled(lane: "spill-write" | "spill-read", bytes: number, startMs: number, durationMs: number): void {
+    const copied = this.#copied[lane];
+    copied.bytes += bytes;
+    copied.ms += durationMs;
+    this.span(lane, lane === "spill-write" ? "write" : "read", startMs, durationMs, bytes);
+  }
+
   /** A kernel ran. Called while tracing. */
   kernel(name: string, startMs: number, usedBytes: number): void {
     this.span("compute", name, startMs, this.now() - startMs);
     this.counters(usedBytes);
   }
 
+  /** @param durationMs without what it copied and recomputed in turn */
   recomputed(durationMs: number): void {
     this.#totals.recomputeMs += durationMs;
+    this.movingMs += durationMs;
   }
 
   span(lane: Lane, name: string, startMs: number, durationMs: number, bytes?: number): void {
@@ -116,8 +147,8 @@ export class Meter {
     });
   }
 
-  /** Measured bandwidth of one direction, GB/s; undefined before anything moved. */
-  gigabytesPerSecond(lane: "offload" | "prefetch"): number | undefined {
+  /** Measured bandwidth of one lane, GB/s; undefined before anything moved. */
+  gigabytesPerSecond(lane: "offload" | "prefetch" | "spill-write" | "spill-read"): number | undefined {
     const { bytes, ms } = this.#copied[lane];
     return ms > 0 ? bytes / ms / 1e6 : undefined;
   }

@@ -99,13 +99,14 @@ export class OpLog {
    * The recorded iteration as a graph.
    *
    * @param layerKinds kind of each named layer, where a model told it
+   * @param names of blocks that variables hold
    */
-  toGraph(name: string, layerKinds: ReadonlyMap<string, string>): Graph {
+  toGraph(name: string, layerKinds: ReadonlyMap<string, string>, names: ReadonlyMap<Block, string> = new Map()): Graph {
     const indices = this.#indexBlocks();
-    const tensors: GraphTensor[] = indices.roles.map((role, index) => ({
-      bytes: indices.bytes[index] ?? 0,
-      role,
-    }));
+    const tensors: GraphTensor[] = indices.roles.map((role, index) => {
+      const own = indices.holders[index]?.map((block) => names.get(block)).find((each) => each !== undefined);
+      return { bytes: indices.bytes[index] ?? 0, role, ...(own === undefined ? {} : { name: own }) };
+    });
     const kernels = this.ops.map((op): GraphKernel => {
       const outputs = distinct(freshBlocks(op).map((block) => indices.of(block)));
       const freshBytes = outputs.reduce((sum, index) => sum + (tensors[index]?.bytes ?? 0), 0);
@@ -193,6 +194,8 @@ class BlockIndices {
   readonly #replacements = new Set<Block>();
   readonly roles: Role[] = [];
   readonly bytes: number[] = [];
+  /** The blocks that are one tensor: old and new value of a variable. */
+  readonly holders: Block[][] = [];
 
   has(block: Block): boolean {
     return this.#indices.has(block);
@@ -210,11 +213,13 @@ class BlockIndices {
     this.#indices.set(block, this.roles.length);
     this.roles.push(role);
     this.bytes.push(block.bytes);
+    this.holders.push([block]);
   }
 
   /** The new value of a variable is the same tensor of the graph as the old one. */
   replace(from: Block, to: Block): void {
     this.#indices.set(to, this.of(from));
+    this.holders[this.of(from)]?.push(to);
     this.#replacements.add(to);
   }
 }

@@ -17,7 +17,7 @@ export interface Shortage {
   readonly blocks: readonly Block[];
   readonly isWeight: (block: Block) => boolean;
   readonly log: OpLog;
-  readonly clock: number;
+  readonly isInUse: (block: Block) => boolean;
   /** The plan that was being followed, whose graph knows the rest of the iteration. */
   readonly compiled: CompiledPlan | null;
   /** The error of the device's own allocator, where the budget had room and the device had not. */
@@ -61,7 +61,7 @@ export function outOfMemory(shortage: Shortage): VdnnError {
   );
 }
 
-function liveGroups({ blocks, isWeight, clock, log }: Shortage): LiveGroup[] {
+function liveGroups({ blocks, isWeight, isInUse, log }: Shortage): LiveGroup[] {
   const groups = new Map<string, LiveGroup>();
   for (const block of blocks) {
     if (block.residency !== "device" || block.bytes === 0) continue;
@@ -69,7 +69,7 @@ function liveGroups({ blocks, isWeight, clock, log }: Shortage): LiveGroup[] {
       ? "weights"
       : block.variables > 0
         ? "other variables"
-        : block.lastTouch === clock
+        : isInUse(block)
           ? "inputs of this kernel"
           : log.origin(block)?.pass === "backward"
             ? "gradients"
@@ -102,11 +102,11 @@ function largest({
  * With a recorded graph: what may not move plus the hungriest kernel. Before that, only what this kernel needs is known, so
  * the figure is a lower bound.
  */
-function smallestFeasible({ compiled, blocks, isWeight, clock, needBytes, policy, usedBytes }: Shortage): number {
+function smallestFeasible({ compiled, blocks, isWeight, isInUse, needBytes, policy, usedBytes }: Shortage): number {
   if (!policy.mayOffload) return usedBytes + needBytes;
   let fixed = 0;
   for (const block of blocks) {
-    if (block.residency === "device" && (isWeight(block) || block.lastTouch === clock)) fixed += block.bytes;
+    if (block.residency === "device" && (isWeight(block) || isInUse(block))) fixed += block.bytes;
   }
   const here = fixed + needBytes;
   if (compiled === null) return here;

@@ -67,19 +67,44 @@ export class Planner {
     machine: Machine,
     outsideBytes: number,
   ): { readonly compiled: CompiledPlan; readonly fits: boolean } {
+    const made = this.#plan(graph, machine, outsideBytes, `${graph.name}#${this.#count++}`, false);
+    this.#known = [made.known, ...this.#known].slice(0, MAX_PLANS);
+    return { compiled: made.known.compiled, fits: made.fits };
+  }
+
+  /** Plans the same iteration once more, with the times that a planned one took. Its plan takes the place of the old. */
+  calibrate(old: CompiledPlan, machine: Machine, outsideBytes: number): Graph {
+    const { graph, timings } = old;
+    const kernels = graph.kernels.map((kernel, k) => ({ ...kernel, ms: timings?.[k] ?? kernel.ms }));
+    const timed: Graph = { ...graph, kernels };
+    this.#known = this.#known.map((known) =>
+      known.compiled === old ? this.#plan(timed, machine, outsideBytes, known.summary.signature, true).known : known,
+    );
+    return timed;
+  }
+
+  #plan(
+    graph: Graph,
+    machine: Machine,
+    outsideBytes: number,
+    signature: string,
+    calibrated: boolean,
+  ): { readonly known: Known; readonly fits: boolean } {
     const { plan, fits } = makePlan(graph, machine, this.#policy);
-    const compiled = compile(graph, plan);
+    const compiled = compile(graph, plan, calibrated);
     const offloaded = new Set(plan.steps.flatMap((step) => (step.kind === "offload" ? [step.tensor] : [])));
     const summary: PlanSummary = {
-      signature: `${graph.name}#${this.#count++}`,
+      signature,
       kernels: graph.kernels.length,
       policy: plan.policy,
       offloadedTensors: offloaded.size,
       recomputedKernels: plan.steps.filter((step) => step.kind === "recompute").length,
       predictedPeakDeviceBytes: plan.predicted.peakDeviceBytes + outsideBytes,
+      predictedStepMs: plan.predicted.stepMs,
+      oracleMs: plan.predicted.oracleMs,
+      lowerBoundMs: plan.predicted.lowerBoundMs,
     };
-    this.#known = [{ compiled, summary }, ...this.#known].slice(0, MAX_PLANS);
-    return { compiled, fits };
+    return { known: { compiled, summary }, fits };
   }
 
   /** Plans no longer apply: the machine is not what they were made for. One that is being followed goes on to its end. */

@@ -67,8 +67,16 @@ export class Replay {
 
   /** Runs a recorded kernel again. Outputs that are still there are left alone. */
   run(op: Op): void {
-    const { engine, residency, meter } = this.#context;
+    const { residency, meter } = this.#context;
     const start = meter.now();
+    const { movingMs } = meter;
+    residency.nest(() => this.#again(op));
+    meter.recomputed(meter.now() - start - (meter.movingMs - movingMs));
+    meter.span("compute", `recompute ${op.name}`, start, meter.now() - start);
+  }
+
+  #again(op: Op): void {
+    const { engine, residency } = this.#context;
     const inputs = this.#inputs(op);
     residency.makeRoom(op.needBytes);
     // The tape must not see this.
@@ -85,8 +93,6 @@ export class Replay {
     }
     const made = Array.isArray(result) ? result : [result];
     made.forEach((tensor, i) => this.#settle(tensor, op.writes[i]));
-    meter.recomputed(meter.now() - start);
-    meter.span("compute", `recompute ${op.name}`, start, meter.now() - start);
   }
 
   /** The block that now holds an entry's data: its own, or its stand-in's. */

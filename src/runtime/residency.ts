@@ -56,13 +56,43 @@ export class Residency {
   #grantedBytes = Number.POSITIVE_INFINITY;
   #moving = false;
   #sharedBlock: Block | null = null;
-  /** Counts kernels. Blocks whose `lastTouch` equals it belong to the kernel that runs, and stay. */
-  clock = 0;
+  #clock = 0;
+  #ticks = 0;
+  /** Clocks of the kernels that wait for the one that runs now. */
+  readonly #waiting: number[] = [];
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
     this.adapter = options.adapter;
     this.#away = awayBackend(this);
+  }
+
+  /** Time in kernels. What the running kernel touches is stamped with it (`lastTouch`), and stays. */
+  get clock(): number {
+    return this.#clock;
+  }
+
+  /** Another kernel begins. */
+  tick(): void {
+    this.#clock = ++this.#ticks;
+  }
+
+  /** Runs a kernel for the sake of another, which waits for it and whose inputs stay meanwhile. */
+  nest<T>(run: () => T): T {
+    const outer = this.#clock;
+    this.#waiting.push(outer);
+    this.tick();
+    try {
+      return run();
+    } finally {
+      this.#waiting.pop();
+      this.#clock = outer;
+    }
+  }
+
+  /** A kernel that has begun and not ended uses it. */
+  isInUse(block: Block): boolean {
+    return block.lastTouch === this.#clock || this.#waiting.includes(block.lastTouch);
   }
 
   get usedBytes(): number {
@@ -253,6 +283,11 @@ export class Residency {
     for (const block of this.blocks()) if (block.residency === "dropped") this.#options.rebuild(block);
   }
 
+  /** Moves the copy of a block from the host to the spill tier, where there is one. */
+  spill(block: Block): void {
+    if (block.parcel !== null) this.#options.vault.prefer(block.parcel, "spill");
+  }
+
   /** Starts the copy from the spill tier to host memory, if there is one to make and room for it. */
   readAhead(block: Block): boolean {
     return block.parcel === null || this.#options.vault.readAhead(block.parcel);
@@ -341,7 +376,7 @@ export class Residency {
       entries: [],
       residency: "device",
       parcel: null,
-      lastTouch: this.clock,
+      lastTouch: this.#clock,
       variables: 0,
       kept: false,
       index: -1,

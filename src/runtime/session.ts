@@ -13,6 +13,7 @@ import type { Machine } from "../plan/policy.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import { formatBytes } from "../units.ts";
 import type { Block } from "./block.ts";
+import type { CompiledPlan } from "./follower.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Interceptor } from "./intercept.ts";
 import { Iteration } from "./iteration.ts";
@@ -22,14 +23,16 @@ import { interceptOptimizers } from "./optimizers.ts";
 import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
 import { outOfMemory } from "./out-of-memory.ts";
 import { Planner } from "./planner.ts";
+import { Recording } from "./recording.ts";
 import { Residency } from "./residency.ts";
 import { checkVersion, proveRelu, trainToy } from "./self-test.ts";
 import { chooseVictim, mayLeave, type VictimContext } from "./victim.ts";
 
-/** Kernels for which an idle feature map stays in the first iteration of a policy that offloads everything. */
+/** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
 const IDLE_KERNELS = 8;
 /** Bandwidth assumed for plans made before anything was copied, GB/s. */
 const ASSUMED_GBPS = 8;
+const ASSUMED_SPILL_GBPS = 1;
 
 const active = new WeakMap<Engine, Session>();
 const proven = new WeakSet<object>();
@@ -97,6 +100,7 @@ export class Session {
   readonly #unmend: () => void;
   readonly #results: IterationResult[] = [];
   readonly #warnings: string[] = [];
+  readonly #recording = new Recording();
   #graph: Graph | null = null;
   #attached = true;
 
@@ -193,6 +197,13 @@ export class Session {
     return this.#graph;
   }
 
+  /** The largest iteration that was recorded, and how many kinds there were; null before the first. */
+  recorded(): { readonly graph: Graph; readonly kinds: number } | null {
+    this.#interceptor.close();
+    const { largest, kinds } = this.#recording;
+    return largest === null ? null : { graph: largest, kinds };
+  }
+
   /** Every event so far, when the session was made with `trace: true`. */
   trace(): readonly TraceEvent[] {
     return this.#meter.events;
@@ -220,7 +231,7 @@ export class Session {
   #victims(): VictimContext {
     const { follower } = this.#iteration;
     return {
-      clock: this.#residency.clock,
+      isInUse: (block) => this.#residency.isInUse(block),
       nextUse: (block) =>
         follower !== null && block.index >= 0
           ? follower.nextUse(block.index)
@@ -232,11 +243,7 @@ export class Session {
   #afterKernel(): void {
     const { adversarial, policy } = this.#options;
     if (adversarial) this.#offloadIdle(0);
-    else if (
-      policy.firstIteration === "offload" &&
-      this.#iteration.follower === null &&
-      this.#iteration.pass === "forward"
-    ) {
+    else if (policy.firstIteration === "offload" && this.#iteration.follower === null) {
       this.#offloadIdle(IDLE_KERNELS);
     }
   }
@@ -245,7 +252,7 @@ export class Session {
   #offloadIdle(kernels: number): void {
     const residency = this.#residency;
     // Nothing is in use between two kernels.
-    const context = { ...this.#victims(), clock: Number.NaN };
+    const context = { ...this.#victims(), isInUse: () => false };
     for (const block of residency.blocks()) {
       if (block.variables > 0 && !this.#options.adversarial) continue;
       if (residency.clock - block.lastTouch >= kernels && mayLeave(block, context))
@@ -254,7 +261,7 @@ export class Session {
   }
 
   #finished(): void {
-    const { mode, followed } = this.#iteration.finish();
+    const { mode, followed, complete } = this.#iteration.finish();
     const { passthrough } = this.#options.policy;
     const result = this.#meter.end(
       passthrough ? "stock" : mode,
@@ -262,6 +269,7 @@ export class Session {
       this.#iteration.log.ops.length,
     );
     if (followed === null && !passthrough) this.#learn();
+    else if (followed !== null && complete && followed.timings !== null) this.#calibrate(followed);
     this.#iteration.log.clear();
     this.#results.push(result);
     this.#options.logger?.debug({ iteration: result }, "vdnn iteration");
@@ -270,7 +278,9 @@ export class Session {
 
   #learn(): void {
     const { log } = this.#iteration;
-    this.#graph = log.toGraph(`${this.backend} iteration of ${log.ops.length} kernels`, this.#layers.kinds);
+    const name = `${this.backend} iteration of ${log.ops.length} kernels`;
+    this.#graph = log.toGraph(name, this.#layers.kinds, this.#variableNames());
+    this.#recording.add(this.#graph);
     const outsideBytes = this.#bytesOutside();
     const machine = this.#machine(outsideBytes);
     const { compiled, fits } = this.#planner.learn(this.#graph, machine, outsideBytes);
@@ -284,12 +294,33 @@ export class Session {
     this.#options.logger?.warn(warning);
   }
 
+  #calibrate(followed: CompiledPlan): void {
+    const outsideBytes = this.#bytesOutside();
+    this.#graph = this.#planner.calibrate(followed, this.#machine(outsideBytes), outsideBytes);
+    this.#recording.add(this.#graph);
+  }
+
+  #variableNames(): Map<Block, string> {
+    const names = new Map<Block, string>();
+    for (const { dataId, name } of Object.values(this.#engine.state.registeredVariables)) {
+      const block = this.#residency.entry(dataId)?.block;
+      // TensorFlow.js numbers variables that were given no name.
+      if (block !== undefined && !/^\d+$/.test(name)) names.set(block, name);
+    }
+    return names;
+  }
+
   #machine(outsideBytes: number): Machine {
     const { hostBytes, spillBytes, spillDirectory } = this.#options;
+    const spills = spillDirectory !== null;
     return {
       name: this.backend,
       deviceBytes: this.#residency.limitBytes - outsideBytes,
-      hostBytes: hostBytes + (spillDirectory === null ? 0 : spillBytes),
+      hostBytes,
+      copiesBlock: true,
+      spillBytes: spills ? spillBytes : 0,
+      spillWriteGBps: spills ? (this.#meter.gigabytesPerSecond("spill-write") ?? ASSUMED_SPILL_GBPS) : 0,
+      spillReadGBps: spills ? (this.#meter.gigabytesPerSecond("spill-read") ?? ASSUMED_SPILL_GBPS) : 0,
       offloadGBps: this.#meter.gigabytesPerSecond("offload") ?? ASSUMED_GBPS,
       prefetchGBps: this.#meter.gigabytesPerSecond("prefetch") ?? ASSUMED_GBPS,
     };
@@ -330,7 +361,7 @@ export class Session {
       blocks: [...residency.blocks()],
       isWeight: (block) => this.#interceptor.isWeight(block),
       log: this.#iteration.log,
-      clock: residency.clock,
+      isInUse: (block) => residency.isInUse(block),
       compiled: this.#iteration.follower?.compiled ?? null,
       refusal,
     });
@@ -349,7 +380,7 @@ function makeVault({ hostBytes, spillDirectory, spillBytes, now }: SessionOption
     new WorkerStream({
       name,
       onSpan: ({ kind, bytes, startMs, endMs }) =>
-        meter.span(kind === "write" ? "spill-write" : "spill-read", kind, startMs, endMs - startMs, bytes),
+        meter.spilled(kind === "write" ? "spill-write" : "spill-read", bytes, startMs, endMs - startMs),
     });
   return new Vault({
     pool,

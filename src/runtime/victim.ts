@@ -6,8 +6,8 @@ import type { Block } from "./block.ts";
 import { isMovable } from "./engine.ts";
 
 export interface VictimContext {
-  /** Blocks with this `lastTouch` are in use by the running kernel. */
-  readonly clock: number;
+  /** The running kernel uses it, or one that waits for that. */
+  readonly isInUse: (block: Block) => boolean;
   /** Position of a tensor's next use, larger = later. */
   readonly nextUse: (block: Block) => number;
   /** Weights of the running iteration stay: the gradients and the update need them all. */
@@ -30,11 +30,11 @@ export function chooseVictim(blocks: Iterable<Block>, context: VictimContext): B
   return best;
 }
 
-export function mayLeave(block: Block, { clock, isWeight }: VictimContext): boolean {
+export function mayLeave(block: Block, { isInUse, isWeight }: VictimContext): boolean {
   return (
     block.residency === "device" &&
-    block.lastTouch !== clock &&
     block.bytes > 0 &&
+    !isInUse(block) &&
     !isWeight(block) &&
     block.entries.every((entry) => !entry.alive || isMovable(entry.dtype))
   );

@@ -18,10 +18,13 @@ interface Mode {
   readonly options: VirtualizeOptions;
   /** Too slow for the large networks, whose kernels the smaller ones have too. */
   readonly smallOnly?: boolean;
+  /** Device budget as a multiple of the whole session's peak under vdnn-all, so that much has to leave. */
+  readonly timesVdnnAll?: number;
 }
 
 const MODES: readonly Mode[] = [
   ...policies.map(({ name }) => ({ name, options: { policy: name } })),
+  { name: "auto with a tenth more than vdnn-all needs", options: { policy: "auto" }, timesVdnnAll: 1.1 },
   { name: "offloading everything after each kernel", options: { policy: "vdnn-all", adversarial: true } },
   {
     name: "offloading everything after each kernel through a small host pool to disk",
@@ -39,6 +42,16 @@ export interface SuiteOptions {
 export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
   let tf: TensorFlow;
   const stock = new Map<string, Promise<TrainResult>>();
+
+  async function peakUnderVdnnAll(train: ConformanceCase["train"]): Promise<number> {
+    const session = await virtualize(tf, { policy: "vdnn-all" });
+    try {
+      await train(tf, STEPS);
+      return session.report().peakDeviceBytes;
+    } finally {
+      await session.dispose();
+    }
+  }
 
   beforeAll(async () => {
     tf = await load();
@@ -61,9 +74,13 @@ export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
             stock.set(name, expected);
           }
           const reference = await expected;
+          const options =
+            mode.timesVdnnAll === undefined
+              ? mode.options
+              : { ...mode.options, deviceMemory: Math.ceil(mode.timesVdnnAll * (await peakUnderVdnnAll(train))) };
           const tensors = tf.memory().numTensors;
           const own = Object.keys(tf.engine()).toSorted();
-          const session = await virtualize(tf, mode.options);
+          const session = await virtualize(tf, options);
           let result: TrainResult;
           try {
             result = await train(tf, STEPS);

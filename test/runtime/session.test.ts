@@ -270,6 +270,50 @@ describe("data that is away", () => {
   });
 });
 
+describe("weight gradients under vdnn-all", () => {
+  /** Four dense layers of 1 MiB each. */
+  function weights(): tfjs.Variable[] {
+    return ["a", "b", "c", "d"].map((name, i) =>
+      tf.tidy(() => tf.variable(tf.randomNormal([512, 512], 0, 0.05, "float32", i + 1), true, name)),
+    );
+  }
+
+  async function train(kept: number[][]): Promise<void> {
+    const variables = weights();
+    const optimizer = tf.train.sgd(0.1);
+    const x = tf.ones([4, 512]);
+    for (let step = 0; step < 4; step++) {
+      const { value, grads } = tf.variableGrads(
+        () => tf.tidy(() => variables.reduce((y: tfjs.Tensor, w) => y.matMul(w).tanh(), x).mean() as tfjs.Scalar),
+        variables,
+      );
+      optimizer.applyGradients(grads);
+      // A program may look at its gradients after the update.
+      if (step !== 1) kept.push([...((await grads["b"]?.data()) ?? [])].slice(0, 8));
+      tf.dispose([value, ...Object.values(grads)]);
+    }
+    kept.push([...(await variables[0]!.data())].slice(0, 8));
+    tf.dispose([...variables, x]);
+    optimizer.dispose();
+  }
+
+  test("wait for the update on the host, and are the program's to read after it", async () => {
+    const expected: number[][] = [];
+    await train(expected);
+    const found: number[][] = [];
+    const current = await open({ policy: "vdnn-all" });
+    await train(found);
+    expect(found).toEqual(expected);
+    const { iterations, steadyPeakDeviceBytes } = current.report();
+    expect(iterations.map(({ mode }) => mode)).toEqual(["recorded", "planned", "planned", "planned"]);
+    // Four weights, and while one is updated: its gradient, the product with the rate, and its new value.
+    expect(steadyPeakDeviceBytes).toBeLessThan(7.5 * MIB);
+    expect(iterations.at(-1)?.offloadBytes).toBeGreaterThanOrEqual(3 * MIB);
+    // Called back once and left in the vault, they go away the second time without a copy.
+    expect(iterations.at(-1)?.offloadBytes).toBeLessThan(4.5 * MIB);
+  });
+});
+
 describe("a session", () => {
   test("leaves the engine, the optimizers, the layers and the kernels as they were", async () => {
     const snapshot = (): unknown => ({
