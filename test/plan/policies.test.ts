@@ -87,7 +87,7 @@ describe("vdnn-dyn", () => {
         const free = makePlan(graph, UNLIMITED, findPolicy("vdnn-dyn"));
         expect(free.plan.policy).toBe("vdnn-dyn: liveness");
         expect(free.plan.predicted.offloadBytes).toBe(0);
-        const order = ["liveness", "vdnn-conv", "vdnn-all", "vdnn-all + state"];
+        const order = ["liveness", "vdnn-conv", "vdnn-all", "vdnn-all + gradients", "vdnn-all + gradients + state"];
         let before = order.length;
         for (const share of [0.5, 0.7, 0.9, 1]) {
           const deviceBytes = Math.floor(free.plan.predicted.peakDeviceBytes * share);

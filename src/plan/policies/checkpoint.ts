@@ -6,7 +6,7 @@
 import type { Graph, KernelIndex, TensorIndex } from "../../graph/graph.ts";
 import { layersOf } from "../../graph/layers.ts";
 import { existsAfter, lifetimes } from "../../graph/lifetimes.ts";
-import { dryRun } from "../ledger.ts";
+import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { Policy } from "../policy.ts";
 import { type Recompute, weave } from "../steps.ts";
 
@@ -18,7 +18,7 @@ export const checkpoint: Policy = {
   firstIteration: "keep",
   decide(graph, machine) {
     const steps = weave(graph, [], segmentRecomputes(graph));
-    return { steps, chosen: "checkpoint", fits: dryRun(graph, steps).peakDeviceBytes <= machine.deviceBytes };
+    return { steps, chosen: "checkpoint", fits: fitsDryRun(dryRun(graph, steps), machine) };
   },
 };
 
@@ -32,11 +32,12 @@ function segmentRecomputes(graph: Graph): Recompute[] {
   });
   const lives = lifetimes(graph);
   const producer = (t: TensorIndex): KernelIndex => lives[t]?.definedBy ?? -1;
+  const canRunAgain = rerunnable(graph);
   const needs = new Map<number, { first: KernelIndex; kernels: Set<KernelIndex> }>();
   for (const { role, definedBy, uses } of lives) {
     const segment = segmentOf.get(definedBy);
     if (segment === undefined || existsAfter(role) || crossesCut(uses, segment, segmentOf)) continue;
-    if (graph.kernels[definedBy]?.recomputable === false) continue;
+    if (!canRunAgain(definedBy)) continue;
     const firstBackward = uses.find((k) => graph.kernels[k]?.pass === "backward");
     if (firstBackward === undefined) continue;
     const need = needs.get(segment) ?? { first: firstBackward, kernels: new Set() };
@@ -57,9 +58,29 @@ function segmentRecomputes(graph: Graph): Recompute[] {
       const p = producer(t);
       if (p < 0 || segmentOf.get(p) !== segment || crossesCut(lives[t]?.uses ?? [], segment, segmentOf)) continue;
       // A kernel that cannot run again keeps its output, which is then simply there.
-      if (graph.kernels[p]?.recomputable !== false) collect(p, segment, into);
+      if (canRunAgain(p)) collect(p, segment, into);
     }
   }
+}
+
+/** What a kernel reads must be there as it was, and what it writes must be its alone: updates in place are not run again. */
+function rerunnable(graph: Graph): (k: KernelIndex) => boolean {
+  const lastWriter = new Map<TensorIndex, KernelIndex>();
+  const writers = new Map<TensorIndex, number>();
+  graph.kernels.forEach(({ pass, outputs }, k) => {
+    // Everything has run again before the update begins.
+    for (const t of pass === "update" ? [] : outputs) {
+      lastWriter.set(t, k);
+      writers.set(t, (writers.get(t) ?? 0) + 1);
+    }
+  });
+  return (k) => {
+    const kernel = graph.kernels[k];
+    if (kernel === undefined || kernel.recomputable === false) return false;
+    return (
+      kernel.outputs.every((t) => writers.get(t) === 1) && kernel.inputs.every((t) => (lastWriter.get(t) ?? -1) < k)
+    );
+  };
 }
 
 /** A later segment's forward pass reads it too. */

@@ -1,5 +1,5 @@
 /** Frees every tensor after its last use and saves only what backpropagation reads. Moves nothing, recomputes nothing. */
-import { dryRun } from "../ledger.ts";
+import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { Policy } from "../policy.ts";
 import { weave } from "../steps.ts";
 
@@ -11,6 +11,6 @@ export const liveness: Policy = {
   firstIteration: "keep",
   decide(graph, machine) {
     const steps = weave(graph, []);
-    return { steps, chosen: "liveness", fits: dryRun(graph, steps).peakDeviceBytes <= machine.deviceBytes };
+    return { steps, chosen: "liveness", fits: fitsDryRun(dryRun(graph, steps), machine) };
   },
 };

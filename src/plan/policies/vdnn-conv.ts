@@ -4,7 +4,7 @@
  */
 import type { Graph } from "../../graph/graph.ts";
 import { isConvolution } from "../../graph/layers.ts";
-import { dryRun } from "../ledger.ts";
+import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { Policy } from "../policy.ts";
 import { weave } from "../steps.ts";
 import { forwardGaps, type Gap, scheduleTransfers } from "../transfers.ts";
@@ -25,6 +25,6 @@ export const vdnnConv: Policy = {
   firstIteration: "keep",
   decide(graph, machine) {
     const steps = weave(graph, scheduleTransfers(graph, convolutionGaps(graph)));
-    return { steps, chosen: "vdnn-conv", fits: dryRun(graph, steps).peakDeviceBytes <= machine.deviceBytes };
+    return { steps, chosen: "vdnn-conv", fits: fitsDryRun(dryRun(graph, steps), machine) };
   },
 };

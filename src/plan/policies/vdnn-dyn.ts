@@ -3,16 +3,17 @@
  * trials: no offloading, then the inputs of convolutions, then every feature map. (The paper's further trials downgrade the
  * algorithm of single convolutions to save workspace; TF.js offers no choice of algorithm.)
  *
- * Two things differ from the paper. Optimizer state, which the paper does not have, leaves last. And within the first trial
+ * Two things differ from the paper. What waits for the update leaves last: weight gradients, which the paper keeps, then
+ * optimizer state, which it does not have. And within the first trial
  * that fits, only as many tensors leave as the budget needs: those with the longest time between their uses, found by
  * bisection over that order.
  */
 import type { Graph } from "../../graph/graph.ts";
-import { dryRun } from "../ledger.ts";
+import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Policy } from "../policy.ts";
 import { type Transfer, weave } from "../steps.ts";
-import { forwardGaps, type Gap, scheduleTransfers, stateTransfers } from "../transfers.ts";
+import { forwardGaps, type Gap, gradientTransfers, scheduleTransfers, stateTransfers } from "../transfers.ts";
 import { convolutionGaps } from "./vdnn-conv.ts";
 
 export const vdnnDyn: Policy = {
@@ -22,20 +23,25 @@ export const vdnnDyn: Policy = {
   mayOffload: true,
   firstIteration: "keep",
   decide(graph, machine) {
-    const fits = (steps: readonly PlanStep[]): boolean => dryRun(graph, steps).peakDeviceBytes <= machine.deviceBytes;
-    const trials: readonly { readonly name: string; readonly gaps: Gap[]; readonly state: Transfer[] }[] = [
-      { name: "liveness", gaps: [], state: [] },
-      { name: "vdnn-conv", gaps: convolutionGaps(graph), state: [] },
-      { name: "vdnn-all", gaps: forwardGaps(graph), state: [] },
-      { name: "vdnn-all + state", gaps: forwardGaps(graph), state: stateTransfers(graph) },
+    const fits = (steps: readonly PlanStep[]): boolean => fitsDryRun(dryRun(graph, steps), machine);
+    const trials: readonly { readonly name: string; readonly gaps: Gap[]; readonly others: Transfer[] }[] = [
+      { name: "liveness", gaps: [], others: [] },
+      { name: "vdnn-conv", gaps: convolutionGaps(graph), others: [] },
+      { name: "vdnn-all", gaps: forwardGaps(graph), others: [] },
+      { name: "vdnn-all + gradients", gaps: forwardGaps(graph), others: gradientTransfers(graph) },
+      {
+        name: "vdnn-all + gradients + state",
+        gaps: forwardGaps(graph),
+        others: [...gradientTransfers(graph), ...stateTransfers(graph)],
+      },
     ];
     let steps: PlanStep[] = [];
-    for (const { name, gaps, state } of trials) {
-      steps = weave(graph, [...scheduleTransfers(graph, gaps), ...state]);
+    for (const { name, gaps, others } of trials) {
+      steps = weave(graph, [...scheduleTransfers(graph, gaps), ...others]);
       if (fits(steps))
-        return { steps: fewest(graph, gaps, state, fits) ?? steps, chosen: `vdnn-dyn: ${name}`, fits: true };
+        return { steps: fewest(graph, gaps, others, fits) ?? steps, chosen: `vdnn-dyn: ${name}`, fits: true };
     }
-    return { steps, chosen: "vdnn-dyn: vdnn-all + state", fits: false };
+    return { steps, chosen: "vdnn-dyn: vdnn-all + gradients + state", fits: false };
   },
 };
 
@@ -43,7 +49,7 @@ export const vdnnDyn: Policy = {
 function fewest(
   graph: Graph,
   gaps: readonly Gap[],
-  state: readonly Transfer[],
+  others: readonly Transfer[],
   fits: (steps: readonly PlanStep[]) => boolean,
 ): PlanStep[] | undefined {
   const byDistance = gaps.toSorted((a, b) => b.neededBy - b.lastForwardUse - (a.neededBy - a.lastForwardUse));
@@ -52,7 +58,7 @@ function fewest(
   let high = byDistance.length;
   while (low < high) {
     const count = (low + high) >> 1;
-    const steps = weave(graph, [...scheduleTransfers(graph, byDistance.slice(0, count)), ...state]);
+    const steps = weave(graph, [...scheduleTransfers(graph, byDistance.slice(0, count)), ...others]);
     if (fits(steps)) {
       best = steps;
       high = count;

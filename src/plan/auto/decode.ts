@@ -1,0 +1,441 @@
+/**
+ * From chosen gaps to a list of steps: walks the kernels with the execution model at hand and puts every copy where its lane is
+ * about to run dry. Which gaps are used is decided elsewhere; here it is decided when.
+ *
+ * Between kernels k-1 and k the list gets, in this order: copies out, promotions from spill, copies in, then kernel k.
+ * - A copy out is issued once its writer has run and the lane has time for it before kernel k ends; at the latest when the
+ *   budget needs the bytes.
+ * - A copy in is issued when the lane has time, when there is room for it from here to its use (so that no later kernel lacks the
+ *   bytes) and when it does not make kernel k wait for memory; at the latest right before its use.
+ */
+import { Execution, ON_HOST, ON_SPILL } from "../execution.ts";
+import type { Lists } from "../flat.ts";
+import type { PlanStep } from "../plan.ts";
+import type { Machine } from "../policy.ts";
+import { Curve } from "./curve.ts";
+import type { Problem } from "./gaps.ts";
+import { Heap } from "./heap.ts";
+
+/** What becomes of a gap. */
+export const KEEP = 0;
+export const TO_HOST = 1;
+export const TO_SPILL = 2;
+
+export interface Order {
+  /** Copies in: the smaller, the earlier. */
+  readonly in: Float64Array;
+  /** Copies out. */
+  readonly out: Float64Array;
+  /** Kernel from which a copy in is issued even if kernels have to wait for its memory; by default the gap's end. */
+  readonly due: Int32Array;
+  /** Kernel before which it is not issued; by default 0. */
+  readonly hold: Int32Array;
+  /** Copies in that may be tried when the first has no room yet. */
+  readonly lookAhead: number;
+}
+
+export interface Decoded {
+  readonly stepMs: number;
+  readonly stallMs: number;
+  readonly fits: boolean;
+}
+
+const [COMPUTE, FREE, OFFLOAD, OFFLOAD_KEEP, SPILL, SPILL_KEEP, PREFETCH, PROMOTE] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** Stages of a chosen gap. */
+const [AHEAD, PENDING, AWAY, BACK] = [0, 1, 2, 3];
+
+/** Scratch space of the decodings of one problem on one machine, and the steps of the last one. */
+export class Decoder {
+  readonly #problem: Problem;
+  readonly #machine: Machine;
+  readonly #curve: Curve;
+  readonly #hostCurve: Curve | null;
+  readonly #stage: Uint8Array;
+  readonly #isAwayAtStart: Uint8Array;
+  readonly #previous: Int32Array;
+  readonly #next: Int32Array;
+  readonly #byWriter: Lists;
+  readonly #byTo: Lists;
+  readonly #diff: Float64Array;
+  readonly #kinds: number[] = [];
+  readonly #args: number[] = [];
+  #execution: Execution;
+  /** Gaps whose tensor is in spill alone. */
+  #reads: Heap = new Heap(new Float64Array(0));
+  #choice: Uint8Array = new Uint8Array(0);
+  /** Host bytes that promotions leave for what passes through to spill, and how many of these are still to come. */
+  #passing = 0;
+  #toPass = 0;
+  /** Promoted gaps, the last on top: the first to give up their place on the host again. */
+  readonly #promoted: number[] = [];
+  /** Time that the last run waited before each kernel. */
+  readonly stalls: Float64Array;
+  /** Where bytes too many made it wait: at the kernel itself for memory, or where the lane in was last idle for an input. */
+  readonly blame: Int32Array;
+  /** Kernel before which the lane in was last idle. */
+  #inBusySince = 0;
+
+  constructor(problem: Problem, machine: Machine) {
+    const { gaps, flat } = problem;
+    this.#problem = problem;
+    this.#machine = machine;
+    this.#curve = new Curve(flat.kernelCount);
+    this.#hostCurve = Number.isFinite(machine.hostBytes) ? new Curve(flat.kernelCount) : null;
+    this.#stage = new Uint8Array(gaps.count);
+    this.#isAwayAtStart = new Uint8Array(flat.tensorCount);
+    this.#previous = new Int32Array(gaps.count);
+    this.#next = new Int32Array(gaps.count);
+    this.#byWriter = bucketed(gaps.writer, flat.kernelCount, 1);
+    this.#byTo = bucketed(gaps.to, flat.kernelCount, 0);
+    this.#diff = new Float64Array(flat.kernelCount + 1);
+    this.#execution = new Execution(flat, machine);
+    this.stalls = new Float64Array(flat.kernelCount);
+    this.blame = new Int32Array(flat.kernelCount);
+  }
+
+  /**
+   * @param choice KEEP, TO_HOST or TO_SPILL for each gap; must fit the dry run
+   * @param limitMs gives up when the step cannot be faster than this
+   */
+  run(choice: Uint8Array, order: Order, limitMs: number = Number.POSITIVE_INFINITY): Decoded {
+    const { gaps, flat, dying, opening, restMs, graph } = this.#problem;
+    const execution = new Execution(flat, this.#machine);
+    this.#execution = execution;
+    this.#choice = choice;
+    this.#kinds.length = 0;
+    this.#args.length = 0;
+    this.#prepare();
+    for (let t = 0; t < flat.tensorCount; t++) {
+      const role = graph.tensors[t]?.role;
+      if (role === "weight" || role === "input" || (role === "state" && this.#isAwayAtStart[t] === 0)) {
+        execution.begin(t, "device");
+      }
+    }
+    const stage = this.#stage.fill(AHEAD);
+    const outs = new Heap(order.out);
+    const ins = new Heap(order.in);
+    const reads = new Heap(order.in);
+    this.#reads = reads;
+    for (let g = 0; g < (opening[0] as number); g++) {
+      if (choice[g] === KEEP) continue;
+      execution.begin(gaps.tensor[g] as number, "host");
+      stage[g] = AWAY;
+      ins.push(g);
+    }
+    for (let k = 0; k < flat.kernelCount; k++) {
+      if (execution.computeMs + (restMs[k] as number) >= limitMs) {
+        return { stepMs: Number.POSITIVE_INFINITY, stallMs: 0, fits: false };
+      }
+      for (let i = this.#byWriter.start[k] as number; i < (this.#byWriter.start[k + 1] as number); i++) {
+        const g = this.#byWriter.items[i] as number;
+        if (choice[g] !== KEEP && this.#previous[g] === -1 && stage[g] !== AWAY) outs.push(g);
+      }
+      this.#copyOut(k, outs);
+      if (reads.size > 0) this.#promote(k, reads);
+      this.#fetchDue(k, order.in, outs, reads);
+      if (ins.size > 0) this.#fetchAhead(k, ins, outs, order);
+      this.#makeRoom(execution.needBytes(k), outs);
+      const waited = execution.stallMs;
+      const inputsMs = execution.inputsMs(k);
+      execution.compute(k);
+      const isForInput = inputsMs >= execution.computeMs - (flat.ms[k] as number);
+      this.blame[k] = isForInput ? this.#inBusySince : k;
+      this.stalls[k] = execution.stallMs - waited;
+      this.#emit(COMPUTE, k);
+      for (let i = dying.start[k] as number; i < (dying.start[k + 1] as number); i++) {
+        this.#free(dying.items[i] as number);
+      }
+      for (let g = opening[k] as number; g < (opening[k + 1] as number); g++) {
+        if (choice[g] === KEEP) continue;
+        const t = gaps.tensor[g] as number;
+        const held = (execution.where[t] as number) & (ON_HOST | ON_SPILL);
+        if (gaps.to[g] !== flat.kernelCount) ins.push(g);
+        if (held === 0) {
+          stage[g] = PENDING;
+          if (this.#previous[g] !== -1) outs.push(g);
+        } else if ((choice[g] === TO_SPILL && held !== ON_SPILL) || gaps.to[g] === flat.kernelCount) {
+          // In a tail an offload says that the copy is to stay, even where it moves no bytes.
+          this.#offload(g, false);
+        } else {
+          this.#free(t);
+          stage[g] = AWAY;
+          if (choice[g] === TO_SPILL) reads.push(g);
+          if (choice[g] === TO_SPILL && this.#previous[g] !== -1) this.#toPass--;
+        }
+      }
+    }
+    // What is left elsewhere at the end.
+    for (
+      let i = this.#byTo.start[flat.kernelCount] as number;
+      i < (this.#byTo.start[flat.kernelCount + 1] as number);
+      i++
+    ) {
+      const g = this.#byTo.items[i] as number;
+      if (stage[g] === PENDING) this.#offload(g, false);
+    }
+    return { stepMs: execution.endMs, stallMs: execution.stallMs, fits: execution.fits };
+  }
+
+  /** The steps of the last run. */
+  steps(): PlanStep[] {
+    return this.#kinds.map((kind, i): PlanStep => {
+      const x = this.#args[i] as number;
+      if (kind === COMPUTE) return { kind: "compute", kernel: x };
+      if (kind === FREE) return { kind: "free", tensor: x };
+      if (kind === PREFETCH) return { kind: "prefetch", tensor: x };
+      if (kind === PROMOTE) return { kind: "prefetch", tensor: x, tier: "host" };
+      const tier = kind === SPILL || kind === SPILL_KEEP ? "spill" : "host";
+      if (kind === OFFLOAD || kind === SPILL) return { kind: "offload", tensor: x, tier };
+      return { kind: "offload", tensor: x, tier, keep: true };
+    });
+  }
+
+  /** Links the chosen gaps of each version, and lays out the bytes that each tier holds if every copy is issued as late as can be. */
+  #prepare(): void {
+    const { gaps, flat, keptBytes, opening } = this.#problem;
+    const [choice, diff, n] = [this.#choice, this.#diff.fill(0), flat.kernelCount];
+    for (let g = 0; g < gaps.count; g++) {
+      const before = gaps.previous[g] as number;
+      this.#previous[g] = before < 0 ? -1 : choice[before] === KEEP ? (this.#previous[before] as number) : before;
+      if (choice[g] === KEEP) continue;
+      const [from, to, bytes] = [(gaps.from[g] as number) + 1, gaps.to[g] as number, gaps.bytes[g] as number];
+      diff[from] = (diff[from] as number) - bytes;
+      diff[to] = (diff[to] as number) + bytes;
+    }
+    for (let k = 0, sum = 0; k < n; k++) {
+      sum += diff[k] as number;
+      diff[k] = sum + (keptBytes[k] as number);
+    }
+    this.#curve.reset(diff.subarray(0, n));
+    this.#isAwayAtStart.fill(0);
+    for (let g = 0; g < (opening[0] as number); g++) {
+      if (choice[g] !== KEEP) this.#isAwayAtStart[gaps.tensor[g] as number] = 1;
+    }
+    diff.fill(0);
+    this.#passing = 0;
+    this.#toPass = 0;
+    this.#promoted.length = 0;
+    for (let g = gaps.count - 1; g >= 0; g--) {
+      const after = gaps.next[g] as number;
+      this.#next[g] = after < 0 ? -1 : choice[after] === KEEP ? (this.#next[after] as number) : after;
+      if (choice[g] === TO_SPILL) {
+        this.#passing = Math.max(this.#passing, gaps.bytes[g] as number);
+        this.#toPass++;
+      }
+      if (choice[g] !== TO_HOST || this.#hostCurve === null) continue;
+      const from = (gaps.from[g] as number) + 1;
+      const to = this.#heldUntil(g);
+      diff[from] = (diff[from] as number) + (gaps.bytes[g] as number);
+      diff[to] = (diff[to] as number) - (gaps.bytes[g] as number);
+    }
+    if (this.#hostCurve === null) return;
+    for (let k = 1; k < n; k++) diff[k] = (diff[k] as number) + (diff[k - 1] as number);
+    this.#hostCurve.reset(diff.subarray(0, n));
+  }
+
+  /** First kernel at which the host no longer holds what gap g has brought there. */
+  #heldUntil(g: number): number {
+    const { gaps } = this.#problem;
+    const next = this.#next[g] as number;
+    return next < 0 ? (gaps.to[g] as number) : (gaps.from[next] as number) + 1;
+  }
+
+  /** About when kernel k ends if nothing more is put before it. */
+  #endOf(k: number): number {
+    const execution = this.#execution;
+    const room = execution.device.peek(execution.needBytes(k));
+    const start = Math.max(execution.inputsMs(k), Number.isFinite(room) ? room : 0);
+    return start + (this.#problem.flat.ms[k] as number);
+  }
+
+  #copyOut(k: number, outs: Heap): void {
+    if (outs.size === 0) return;
+    const { gaps } = this.#problem;
+    const execution = this.#execution;
+    const end = this.#endOf(k);
+    while (outs.size > 0 && execution.outMs < end) {
+      const g = outs.top;
+      if (this.#stage[g] === BACK) {
+        outs.pop();
+        continue;
+      }
+      const isEarly = this.#stage[g] === AHEAD;
+      if (isEarly && this.#hostCurve !== null && this.#choice[g] === TO_HOST) {
+        const [until, bytes] = [(gaps.from[g] as number) + 1, gaps.bytes[g] as number];
+        if (this.#hostCurve.max(k, until) + bytes > this.#machine.hostBytes) break;
+        this.#hostCurve.add(k, until, bytes);
+      }
+      outs.pop();
+      this.#offload(g, isEarly);
+    }
+  }
+
+  /** Issues copies out until the dry run has room for so many bytes more. */
+  #makeRoom(bytes: number, outs: Heap): void {
+    const { device } = this.#execution;
+    if (device.settledBytes + bytes <= device.budgetBytes) return;
+    const early: number[] = [];
+    while (outs.size > 0 && device.settledBytes + bytes > device.budgetBytes) {
+      const g = outs.pop();
+      if (this.#stage[g] === PENDING) this.#offload(g, false);
+      else if (this.#stage[g] === AHEAD) early.push(g);
+    }
+    for (const g of early) outs.push(g);
+  }
+
+  #offload(g: number, keep: boolean): void {
+    const t = this.#problem.gaps.tensor[g] as number;
+    const toSpill = this.#choice[g] === TO_SPILL;
+    this.#execution.offload(t, toSpill ? "spill" : "host", keep);
+    this.#emit(toSpill ? (keep ? SPILL_KEEP : SPILL) : keep ? OFFLOAD_KEEP : OFFLOAD, t);
+    if (!keep) this.#stage[g] = AWAY;
+    if (!keep && toSpill && this.#problem.gaps.to[g] !== this.#problem.flat.kernelCount) this.#reads.push(g);
+    if (toSpill) this.#toPass--;
+  }
+
+  /** Brings from spill to the host what is next, while that lane has time and the host has room. */
+  #promote(k: number, reads: Heap): void {
+    const { gaps } = this.#problem;
+    const [execution, hostCurve] = [this.#execution, this.#hostCurve];
+    const end = this.#endOf(k);
+    while (reads.size > 0 && execution.readMs < end) {
+      const g = reads.top;
+      const t = gaps.tensor[g] as number;
+      const [until, bytes] = [this.#heldUntil(g), gaps.bytes[g] as number];
+      if (this.#stage[g] === BACK || ((execution.where[t] as number) & ON_HOST) !== 0) {
+        reads.pop();
+        continue;
+      }
+      if (hostCurve !== null && hostCurve.max(k, until) + bytes > this.#hostRoom()) return;
+      if (execution.host.peek(bytes) > end) return;
+      reads.pop();
+      hostCurve?.add(k, until, bytes);
+      execution.prefetch(t, "host", false);
+      this.#emit(PROMOTE, t);
+      this.#promoted.push(g);
+    }
+  }
+
+  /** What promotions may fill of the host: some stays for what is still to pass through. */
+  #hostRoom(): number {
+    return this.#machine.hostBytes - (this.#toPass > 0 ? this.#passing : 0);
+  }
+
+  /** Makes sure that so many bytes may pass through the host, at the cost of what was promoted for the most distant use. */
+  #makePassage(bytes: number, k: number, reads: Heap): void {
+    const { gaps } = this.#problem;
+    const { host, where } = this.#execution;
+    while (host.settledBytes + bytes > host.budgetBytes && this.#promoted.length > 0) {
+      const g = this.#promoted.pop() as number;
+      const t = gaps.tensor[g] as number;
+      if (this.#stage[g] !== AWAY || ((where[t] as number) & (ON_HOST | ON_SPILL)) !== (ON_HOST | ON_SPILL)) continue;
+      this.#execution.offload(t, "spill", false);
+      this.#emit(SPILL, t);
+      this.#hostCurve?.add(k, this.#heldUntil(g), -(gaps.bytes[g] as number));
+      reads.push(g);
+    }
+  }
+
+  #fetchDue(k: number, keys: Float64Array, outs: Heap, reads: Heap): void {
+    const { gaps } = this.#problem;
+    const { start, items } = this.#byTo;
+    const [first, end] = [start[k] as number, start[k + 1] as number];
+    if (first === end) return;
+    const due: number[] = [];
+    for (let i = first; i < end; i++) {
+      const g = items[i] as number;
+      if (this.#choice[g] !== KEEP && this.#stage[g] !== BACK) due.push(g);
+    }
+    if (due.length > 1) due.sort((a, b) => (keys[a] as number) - (keys[b] as number) || a - b);
+    for (const g of due) {
+      if (this.#stage[g] === AWAY) {
+        const bytes = gaps.bytes[g] as number;
+        this.#makeRoom(bytes, outs);
+        const isOnHost = ((this.#execution.where[gaps.tensor[g] as number] as number) & ON_HOST) !== 0;
+        if (!isOnHost) this.#makePassage(bytes, k, reads);
+        this.#fetch(g, k);
+      }
+      this.#stage[g] = BACK;
+    }
+  }
+
+  #fetchAhead(k: number, ins: Heap, outs: Heap, { due, hold, lookAhead }: Order): void {
+    const { gaps } = this.#problem;
+    const [execution, curve, stage] = [this.#execution, this.#curve, this.#stage];
+    const budget = this.#machine.deviceBytes;
+    const need = execution.needBytes(k);
+    const start = Math.max(execution.inputsMs(k), execution.device.peek(need));
+    const end = start + (this.#problem.flat.ms[k] as number);
+    const passed: number[] = [];
+    while (ins.size > 0) {
+      const g = ins.top;
+      const isDue = (due[g] as number) <= k;
+      if (!isDue && execution.inMs >= end) break;
+      if (stage[g] === BACK) {
+        ins.pop();
+        continue;
+      }
+      const [t, bytes, to] = [gaps.tensor[g] as number, gaps.bytes[g] as number, gaps.to[g] as number];
+      const hasRoom = (hold[g] as number) <= k && curve.max(k, to) + bytes <= budget;
+      if (hasRoom && stage[g] === PENDING) {
+        ins.pop();
+        stage[g] = BACK;
+        curve.add(k, to, bytes);
+        continue;
+      }
+      const isNear = ((execution.where[t] as number) & ON_HOST) !== 0 && execution.hostReadyMs(t) < end;
+      if (hasRoom && (isDue || (isNear && execution.device.peek(need + bytes) <= start))) {
+        ins.pop();
+        if (isDue) this.#makeRoom(bytes, outs);
+        curve.add(k, to, bytes);
+        this.#fetch(g, k);
+        stage[g] = BACK;
+        continue;
+      }
+      if (passed.length >= lookAhead) break;
+      passed.push(ins.pop());
+    }
+    for (const g of passed) ins.push(g);
+  }
+
+  #fetch(g: number, k: number): void {
+    const { gaps } = this.#problem;
+    const t = gaps.tensor[g] as number;
+    const isLast = this.#next[g] === -1;
+    const isOnHost = ((this.#execution.where[t] as number) & ON_HOST) !== 0;
+    if (this.#execution.inMs < this.#execution.computeMs) this.#inBusySince = k;
+    this.#execution.prefetch(t, "device", isLast);
+    this.#emit(PREFETCH, t);
+    if (isLast && isOnHost) this.#hostCurve?.add(k, gaps.to[g] as number, -(gaps.bytes[g] as number));
+  }
+
+  #free(t: number): void {
+    this.#execution.free(t);
+    this.#emit(FREE, t);
+  }
+
+  #emit(kind: number, arg: number): void {
+    this.#kinds.push(kind);
+    this.#args.push(arg);
+  }
+}
+
+/** Gaps by a kernel of theirs: list k holds those with `kernel + shift = k`. */
+function bucketed(kernels: Int32Array, count: number, shift: number): Lists {
+  const start = new Int32Array(count + 2);
+  for (const kernel of kernels) {
+    const k = kernel + shift + 1;
+    start[k] = (start[k] as number) + 1;
+  }
+  for (let k = 0; k <= count; k++) start[k + 1] = (start[k + 1] as number) + (start[k] as number);
+  const items = new Int32Array(kernels.length);
+  const at = start.slice();
+  kernels.forEach((kernel, g) => {
+    const k = kernel + shift;
+    const i = at[k] as number;
+    items[i] = g;
+    at[k] = i + 1;
+  });
+  return { start, items };
+}

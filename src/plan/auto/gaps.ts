@@ -1,0 +1,184 @@
+/**
+ * What there is to decide: the gaps of a graph. A gap is the stretch between two consecutive uses of a tensor; in it the tensor
+ * need not be on the device. Deciding about it is the affair of others.
+ */
+import type { Graph } from "../../graph/graph.ts";
+import { existsAfter, existsBefore } from "../../graph/lifetimes.ts";
+import { type FlatGraph, flatten, type Lists } from "../flat.ts";
+
+/** Flat arrays over gaps, ordered by `from`. */
+export interface Gaps {
+  readonly count: number;
+  readonly tensor: Int32Array;
+  /** Last use before the gap; -1 for state that the iteration before left elsewhere: a *head*. */
+  readonly from: Int32Array;
+  /** Next use; the number of kernels for what is left elsewhere at the end: a *tail*. */
+  readonly to: Int32Array;
+  /** Kernel that wrote the version that is in the gap; -1 where it was there before the first. */
+  readonly writer: Int32Array;
+  readonly bytes: Float64Array;
+  /** The next gap of the same version; -1 if none. Only the first chosen one needs a copy out. */
+  readonly next: Int32Array;
+  /** The gap of the same version before it; -1 if none. */
+  readonly previous: Int32Array;
+}
+
+export interface Problem {
+  readonly graph: Graph;
+  readonly flat: FlatGraph;
+  readonly gaps: Gaps;
+  /** Device bytes while kernel k runs with everything kept, workspace included. */
+  readonly keptBytes: Float64Array;
+  /** Bytes in gaps at kernel k that end in an overwrite of all, so that nobody reads what is in them. */
+  readonly freeBytes: Float64Array;
+  /** Tensors that are dead after kernel k. */
+  readonly dying: Lists;
+  /** Gaps whose `from` is kernel k are those from `opening[k]` to `opening[k + 1]`; before `opening[0]` it is -1. */
+  readonly opening: Int32Array;
+  readonly oracleMs: number;
+  /** Time of kernels k and later. */
+  readonly restMs: Float64Array;
+}
+
+/**
+ * @param graph kernels in order; every tensor that does not exist before is written before it is read
+ * @param isLastResort optimizer state may leave too, also from its last use to its first in the next iteration; and what the caller
+ * gets may end elsewhere than on the device
+ */
+export function problemOf(graph: Graph, isLastResort = false): Problem {
+  const flat = flatten(graph);
+  const { kernelCount: n, tensorCount, bytes, inputs, outputs, workspaceBytes, ms } = flat;
+  const lastUse = new Int32Array(tensorCount).fill(-1);
+  const writer = new Int32Array(tensorCount).fill(-1);
+  const first = new Int32Array(tensorCount).fill(-1);
+  const found: number[][] = [[], [], [], []];
+  const free = new Float64Array(n + 1);
+  const note = (t: number, k: number, isWrite: boolean): void => {
+    const last = lastUse[t] as number;
+    const role = graph.tensors[t]?.role;
+    const moves = role === "state" ? isLastResort : role !== "weight";
+    const isHead = last < 0 && role === "state";
+    if (moves && (isHead ? k > 0 : last >= 0 && k - last >= 2) && (bytes[t] as number) > 0) {
+      found[0]?.push(t);
+      found[1]?.push(last);
+      found[2]?.push(k);
+      found[3]?.push(writer[t] as number);
+    }
+    // Inputs are noted before outputs: what kernel k writes and has not been noted for it, it does not read.
+    if (isWrite && last >= 0 && last < k - 1) {
+      free[last + 1] = (free[last + 1] as number) + (bytes[t] as number);
+      free[k] = (free[k] as number) - (bytes[t] as number);
+    }
+    if (last < 0) first[t] = k;
+    lastUse[t] = k;
+    if (isWrite) writer[t] = k;
+  };
+  for (let k = 0; k < n; k++) {
+    for (let i = inputs.start[k] as number; i < (inputs.start[k + 1] as number); i++) {
+      note(inputs.items[i] as number, k, false);
+    }
+    for (let i = outputs.start[k] as number; i < (outputs.start[k + 1] as number); i++) {
+      note(outputs.items[i] as number, k, true);
+    }
+  }
+  if (isLastResort) {
+    graph.tensors.forEach(({ role }, t) => {
+      // State that the first kernel needs is there from the start, so it has to be there at the end.
+      const hasTail = role === "state" ? (first[t] as number) > 0 : role === "output" && (first[t] as number) >= 0;
+      if (hasTail) note(t, n + 1, false);
+    });
+  }
+  const kept = new Float64Array(n + 1);
+  const deaths: number[][] = Array.from({ length: n }, () => []);
+  graph.tensors.forEach(({ role }, t) => {
+    const from = existsBefore(role) ? 0 : (first[t] as number);
+    if (from < 0) return;
+    const to = existsAfter(role) ? n - 1 : (lastUse[t] as number);
+    kept[from] = (kept[from] as number) + (bytes[t] as number);
+    kept[to + 1] = (kept[to + 1] as number) - (bytes[t] as number);
+    if (!existsAfter(role)) deaths[to]?.push(t);
+  });
+  for (let k = 1; k < n; k++) {
+    kept[k] = (kept[k] as number) + (kept[k - 1] as number);
+    free[k] = (free[k] as number) + (free[k - 1] as number);
+  }
+  for (let k = 0; k < n; k++) kept[k] = (kept[k] as number) + (workspaceBytes[k] as number);
+  const restMs = new Float64Array(n + 1);
+  for (let k = n - 1; k >= 0; k--) restMs[k] = (restMs[k + 1] as number) + (ms[k] as number);
+  const gaps = gapsOf(found, bytes, n);
+  const opening = new Int32Array(n + 1);
+  for (let g = 0; g < gaps.count; g++) {
+    const k = (gaps.from[g] as number) + 1;
+    opening[k] = (opening[k] as number) + 1;
+  }
+  for (let k = 0; k < n; k++) opening[k + 1] = (opening[k + 1] as number) + (opening[k] as number);
+  return {
+    graph,
+    flat,
+    gaps,
+    keptBytes: kept.subarray(0, n),
+    freeBytes: free.subarray(0, n),
+    dying: flattened(deaths),
+    opening,
+    oracleMs: restMs[0] as number,
+    restMs,
+  };
+}
+
+/** A head or the tail that belongs to one: both are used, or neither. */
+export function isPaired({ graph, gaps, flat }: Problem, g: number): boolean {
+  if ((gaps.from[g] as number) < 0) return true;
+  return gaps.to[g] === flat.kernelCount && graph.tensors[gaps.tensor[g] as number]?.role === "state";
+}
+
+/** Marks both where one of them is marked. */
+export function markPairs({ gaps, opening, flat }: Problem, chosen: Uint8Array): void {
+  if (opening[0] === 0) return;
+  const heads = new Map<number, number>();
+  for (let g = 0; g < (opening[0] as number); g++) heads.set(gaps.tensor[g] as number, g);
+  for (let g = 0; g < gaps.count; g++) {
+    const head = gaps.to[g] === flat.kernelCount ? heads.get(gaps.tensor[g] as number) : undefined;
+    if (head !== undefined) chosen[g] = chosen[head] = (chosen[g] as number) | (chosen[head] as number);
+  }
+}
+
+/** Sorts the gaps by `from` and links those of the same version. */
+function gapsOf(
+  [tensors = [], froms = [], tos = [], writers = []]: number[][],
+  bytes: Float64Array,
+  kernelCount: number,
+): Gaps {
+  const count = tensors.length;
+  const order = Int32Array.from({ length: count }, (_, i) => i).sort(
+    (a, b) => (froms[a] as number) - (froms[b] as number) || a - b,
+  );
+  const pick = (values: readonly number[]): Int32Array => Int32Array.from(order, (i) => values[i] as number);
+  const [tensor, from, to, writer] = [pick(tensors), pick(froms), pick(tos), pick(writers)];
+  const next = new Int32Array(count).fill(-1);
+  const previous = new Int32Array(count).fill(-1);
+  const latest = new Map<number, number>();
+  for (let g = 0; g < count; g++) {
+    const before = latest.get(tensor[g] as number);
+    if (before !== undefined && writer[before] === writer[g]) {
+      next[before] = g;
+      previous[g] = before;
+    }
+    latest.set(tensor[g] as number, g);
+  }
+  return {
+    count,
+    tensor,
+    from,
+    to: to.map((k) => Math.min(k, kernelCount)),
+    writer,
+    bytes: Float64Array.from(tensor, (t) => bytes[t] as number),
+    next,
+    previous,
+  };
+}
+
+function flattened(of: readonly (readonly number[])[]): Lists {
+  const start = new Int32Array(of.length + 1);
+  for (let i = 0; i < of.length; i++) start[i + 1] = (start[i] as number) + (of[i] as readonly number[]).length;
+  return { start, items: Int32Array.from(of.flat()) };
+}

@@ -1,0 +1,118 @@
+/**
+ * What must run again together. A kernel that is run again writes all its outputs; where one of them was updated in place later,
+ * the update has to run again too, or the tensor would be left in its older version. So kernels that write the same tensor form
+ * one *unit*, and so does a kernel that reads a version that was overwritten: it can only be run between the two writers. A unit
+ * is re-run in the order of the first pass, as far as it had come. Most units are one kernel.
+ *
+ * Tensors that exist before the iteration (weights, state, inputs) cannot be rebuilt. A kernel that updates one never runs
+ * again, and one that reads one may only run again until the next update.
+ */
+import type { Graph, GraphKernel, KernelIndex } from "../../graph/graph.ts";
+import { existsBefore } from "../../graph/lifetimes.ts";
+
+export interface Units {
+  readonly count: number;
+  /** Unit of each kernel. */
+  readonly unitOf: Int32Array;
+  /** Kernels of unit u: `members[memberStart[u] … memberStart[u + 1])`, ascending. Units are ordered by their first kernel. */
+  readonly memberStart: Int32Array;
+  readonly members: Int32Array;
+  /**
+   * Last kernel before which unit u may be re-run; the number of kernels − 1 where nothing forbids it. Not after its own first
+   * kernel when it never may.
+   */
+  readonly latest: Int32Array;
+  /** First kernel that writes each tensor; -1 for tensors that exist before the iteration or are never written. */
+  readonly firstWriter: Int32Array;
+}
+
+export function recomputeUnits(graph: Graph): Units {
+  const { kernels, tensors } = graph;
+  const n = kernels.length;
+  const firstWriter = new Int32Array(tensors.length).fill(-1);
+  const writers: KernelIndex[][] = tensors.map(() => []);
+  kernels.forEach(({ outputs }, k) => {
+    for (const t of outputs) if (writers[t]?.at(-1) !== k) writers[t]?.push(k);
+  });
+  const pinned = (t: number): boolean => existsBefore(tensors[t]?.role ?? "weight") || writers[t]?.length === 0;
+  const deadline = new Int32Array(n).fill(n - 1);
+  const parent = Int32Array.from({ length: n }, (_, k) => k);
+  writers.forEach((list, t) => {
+    if (pinned(t)) return;
+    const first = list[0] ?? -1;
+    firstWriter[t] = first;
+    for (const k of list) union(parent, first, k);
+  });
+  kernels.forEach((kernel, k) => {
+    if (mayRunAgain(kernel) && !kernel.outputs.some(pinned)) return;
+    deadline[k] = k;
+  });
+  const frozen = new Uint8Array(n);
+  for (let k = 0; k < n; k++) if ((deadline[k] ?? 0) <= k) frozen[find(parent, k)] = 1;
+  kernels.forEach(({ inputs }, k) => {
+    for (const t of inputs) {
+      const list = writers[t] ?? [];
+      const last = list.at(-1) ?? -1;
+      if (last <= k) continue;
+      const next = list[firstAbove(list, k)] ?? n;
+      const first = list[0] ?? -1;
+      // Re-running it with the writers around it needs all of them to be allowed to.
+      const together = !pinned(t) && first < k && frozen[find(parent, first)] === 0 && (deadline[k] ?? 0) > k;
+      if (together && frozen[find(parent, k)] === 0) union(parent, first, k);
+      else deadline[k] = Math.min(deadline[k] ?? 0, next);
+    }
+  });
+  return { ...collect(parent, deadline), firstWriter };
+}
+
+function mayRunAgain({ recomputable, pass }: GraphKernel): boolean {
+  return recomputable !== false && pass !== "update";
+}
+
+function collect(parent: Int32Array, deadline: Int32Array): Omit<Units, "firstWriter"> {
+  const n = parent.length;
+  const unitOf = new Int32Array(n);
+  let count = 0;
+  // A root is the smallest kernel of its unit, so it is met first.
+  for (let k = 0; k < n; k++) unitOf[k] = find(parent, k) === k ? count++ : (unitOf[find(parent, k)] ?? 0);
+  const memberStart = new Int32Array(count + 1);
+  for (const unit of unitOf) memberStart[unit + 1] = (memberStart[unit + 1] ?? 0) + 1;
+  for (let u = 0; u < count; u++) memberStart[u + 1] = (memberStart[u + 1] ?? 0) + (memberStart[u] ?? 0);
+  const members = new Int32Array(n);
+  const latest = new Int32Array(count).fill(n - 1);
+  const filled = memberStart.slice();
+  for (let k = 0; k < n; k++) {
+    const unit = unitOf[k] ?? 0;
+    members[filled[unit] ?? 0] = k;
+    filled[unit] = (filled[unit] ?? 0) + 1;
+    latest[unit] = Math.min(latest[unit] ?? 0, deadline[k] ?? 0);
+  }
+  return { count, unitOf, memberStart, members, latest };
+}
+
+function find(parent: Int32Array, k: number): number {
+  let root = k;
+  while (parent[root] !== root) root = parent[root] ?? root;
+  for (let at = k; at !== root;) {
+    const next = parent[at] ?? root;
+    parent[at] = root;
+    at = next;
+  }
+  return root;
+}
+
+function union(parent: Int32Array, a: number, b: number): void {
+  const [rootA, rootB] = [find(parent, a), find(parent, b)];
+  parent[Math.max(rootA, rootB)] = Math.min(rootA, rootB);
+}
+
+function firstAbove(list: readonly number[], k: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] ?? 0) > k) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,110 @@
+/**
+ * Decides for every tensor of the iteration at once whether it stays, leaves or is recomputed, on the evidence of the timeline:
+ * plans copies, compares with the lower bound, and where time is left to win (or nothing fits) plans copies beside
+ * recomputation.
+ */
+import type { Graph } from "../../graph/graph.ts";
+import { lowerBoundMs as boundOf } from "../auto/bounds.ts";
+import { problemOf } from "../auto/gaps.ts";
+import { type JointOptions, type JointPlan, planJoint, planRebuilt } from "../auto/joint.ts";
+import { planBlocking } from "../auto/joint-blocking.ts";
+import { canMove, type OffloadPlan, planFirst, planKept, planOffloads } from "../auto/offload.ts";
+import { dryRun } from "../ledger.ts";
+import type { PlanStep } from "../plan.ts";
+import type { Machine, Policy, PolicyDecision } from "../policy.ts";
+import { timeline } from "../timeline.ts";
+
+export interface AutoOptions {
+  /** May kernels run again? Default true. */
+  readonly recompute?: boolean;
+  /** Search effort: plans tried beyond the first ones. Default: fewer for longer iterations. */
+  readonly moves?: number;
+  /** Seed of the search; the same seed gives the same plan. Default 1. */
+  readonly seed?: number;
+}
+
+export function autoPolicy(options: AutoOptions = {}): Policy {
+  return {
+    name: "auto",
+    summary: "the fastest plan that fits: offloads, prefetches and recomputes, chosen together",
+    passthrough: false,
+    mayOffload: true,
+    firstIteration: "keep",
+    decide: (graph, machine) => decide(graph, machine, options),
+  };
+}
+
+export const auto: Policy = autoPolicy();
+
+function decide(graph: Graph, machine: Machine, options: AutoOptions): PolicyDecision {
+  const problem = problemOf(graph);
+  const kept = planKept(problem, machine);
+  if (kept !== null) return { steps: kept, chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
+  const first = planFirst(problem, machine, problem.oracleMs);
+  if (first.stepMs <= problem.oracleMs * (1 + 1e-9)) {
+    return { steps: first.steps, chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
+  }
+  const lowerBoundMs = boundOf(problem, machine, { recompute: options.recompute ?? true });
+  const moves = options.moves ?? defaultMoves(graph);
+  let best = search(graph, machine, lowerBoundMs, { ...options, moves });
+  if (best.fits && graph.kernels.length <= SMALL) {
+    for (const deviceBytes of tighterBudgets(machine.deviceBytes)) {
+      if (best.stepMs <= lowerBoundMs * (1 + WORTH_A_TRY)) break;
+      const plan = search(graph, { ...machine, deviceBytes }, lowerBoundMs, { ...options, moves: moves >> 2 });
+      const stepMs = plan.fits ? timeline(graph, machine, plan.steps).stepMs : Number.POSITIVE_INFINITY;
+      if (stepMs < best.stepMs) best = { ...plan, stepMs };
+    }
+  }
+  return { steps: best.steps, chosen: "auto", fits: best.fits, lowerBoundMs };
+}
+
+function search(
+  graph: Graph,
+  machine: Machine,
+  goalMs: number,
+  { recompute = true, moves = 0, seed = 1 }: AutoOptions,
+): OffloadPlan {
+  const effort = { moves, seed, goalMs };
+  const offloads = planOffloads(graph, machine, effort);
+  if (!recompute || offloads.stepMs <= goalMs * (1 + WORTH_A_TRY)) return offloads;
+  if (!canMove(machine)) return planRebuilt(graph, machine, effort);
+  const limitMs = offloads.stepMs;
+  const joint = jointOf(graph, machine, { ...effort, levels: defaultLevels(graph), flips: moves >> 1, limitMs });
+  if (joint !== null) return { ...joint, fits: true };
+  if (offloads.fits) return offloads;
+  const rebuilt = planRebuilt(graph, machine, effort);
+  const peakOf = (steps: readonly PlanStep[]): number => dryRun(graph, steps).peakDeviceBytes;
+  return rebuilt.fits || peakOf(rebuilt.steps) < peakOf(offloads.steps) ? rebuilt : offloads;
+}
+
+/** Where copies block, sums tell what is best, unless the host is short as well. */
+function jointOf(graph: Graph, machine: Machine, options: JointOptions): JointPlan | null {
+  const sums = machine.copiesBlock === true ? planBlocking(graph, machine, options) : null;
+  if (machine.copiesBlock === true && (sums !== null || !Number.isFinite(machine.hostBytes))) return sums;
+  return planJoint(graph, machine, options);
+}
+
+/** Kernels up to which plans for tighter budgets are tried as well. */
+const SMALL = 100;
+const TIGHTER = 2;
+const BUDGETS_PER_OCTAVE = 32;
+
+/**
+ * The next budgets of a fixed grid below this one. A list of steps is never slower under a larger budget, so the plan for a
+ * tighter one is a candidate too; and as budgets share the grid, a larger budget finds what a smaller one has found.
+ */
+function tighterBudgets(bytes: number): number[] {
+  const position = Math.ceil(Math.log2(bytes) * BUDGETS_PER_OCTAVE) - 1;
+  return Array.from({ length: TIGHTER }, (_, i) => Math.floor(2 ** ((position - i) / BUDGETS_PER_OCTAVE)));
+}
+
+/** Relative gap to the bound below which recomputation is not tried. */
+const WORTH_A_TRY = 5e-4;
+
+function defaultMoves({ kernels }: Graph): number {
+  return Math.round(Math.min(500, 40_000 / (kernels.length + 1)));
+}
+
+function defaultLevels({ kernels }: Graph): number {
+  return kernels.length <= 200 ? 20 : kernels.length <= 2000 ? 16 : kernels.length <= 20_000 ? 8 : 4;
+}
