@@ -5,9 +5,13 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, Option } from "commander";
 import type { DoctorOptions } from "./commands/doctor.ts";
+import { addCompareOptions, COMPARE_EXAMPLES, type CompareFlags } from "./commands/compare-options.ts";
 import type { DemoFlags } from "./commands/demo.ts";
+import { addDepthOptions, DEPTH_EXAMPLES, type DepthFlags } from "./commands/depth-options.ts";
 import { addFileOptions, addSessionOptions, positiveNumber, wholeNumber } from "./commands/options.ts";
+import { addPlanOptions, PLAN_EXAMPLES, type PlanFlags } from "./commands/plan-options.ts";
 import { type RunFlags, separateSpill } from "./commands/run.ts";
+import { addSimulateOptions, SIMULATE_EXAMPLES, type SimulateFlags } from "./commands/simulate-options.ts";
 import type { TrainFlags } from "./commands/train.ts";
 import { OPTIMIZERS } from "./commands/optimizers.ts";
 import { VdnnError } from "./errors.ts";
@@ -25,6 +29,10 @@ const EXAMPLES = {
   vdnn run --device-memory 256MiB --spill train.ts         with a spill file behind host memory
   vdnn train --network resnet --depth 20 --compare         a built-in network, against stock TensorFlow.js
   vdnn demo                                                all policies at a quarter of stock's memory
+  vdnn simulate --gpu titan-x --network vgg-16 --batch 256 the vDNN paper's policies, on its GPU
+  vdnn compare --network vgg-16 --svg vgg.svg              every policy at four budgets, with a chart
+  vdnn depth --network chain --device-memory 256MiB        the deepest network that each policy can train
+  vdnn plan --graph step.json.gz --device-memory 40GiB     what a budget costs, and how far from optimal
   vdnn doctor                                              what this machine offers
 `,
   run: `Examples:
@@ -118,6 +126,34 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .action(async (flags: DemoFlags) => {
       const { demo } = await import("./commands/demo.ts");
       setExitCode(await demo(flags));
+    });
+
+  addSimulateOptions(command("simulate", "Simulates a training iteration on a GPU that need not be there."))
+    .addHelpText("before", SIMULATE_EXAMPLES)
+    .action(async (flags: SimulateFlags) => {
+      const { simulateCommand } = await import("./commands/simulate.ts");
+      setExitCode(await simulateCommand(flags));
+    });
+
+  addCompareOptions(command("compare", "Compares the policies at a list of budgets, simulated or measured."))
+    .addHelpText("before", COMPARE_EXAMPLES)
+    .action(async (flags: CompareFlags) => {
+      const { compare } = await import("./commands/compare.ts");
+      setExitCode(await compare(flags));
+    });
+
+  addDepthOptions(command("depth", "Finds the deepest network, or the largest batch, that trains under a budget."))
+    .addHelpText("before", DEPTH_EXAMPLES)
+    .action(async (flags: DepthFlags) => {
+      const { depth } = await import("./commands/depth.ts");
+      setExitCode(await depth(flags));
+    });
+
+  addPlanOptions(command("plan", "Plans a recorded or built-in iteration for a machine and a budget."))
+    .addHelpText("before", PLAN_EXAMPLES)
+    .action(async (flags: PlanFlags) => {
+      const { planCommand } = await import("./commands/plan.ts");
+      setExitCode(await planCommand(flags));
     });
 
   command("doctor", "Reports what this machine offers: backends, memory limits, copy bandwidths.")

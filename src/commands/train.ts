@@ -4,6 +4,7 @@
  */
 import { type BackendName, loadTensorFlow } from "../backends/load.ts";
 import { registerWasmTrainingKernels } from "../backends/wasm-kernels.ts";
+import { writeGraph } from "../graph/file.ts";
 import { createLogger } from "../logger.ts";
 import { findNetwork } from "../networks/index.ts";
 import { writeJson } from "../report/json.ts";
@@ -66,7 +67,10 @@ export async function train(flags: TrainFlags): Promise<number> {
   if (files.report !== undefined) writeJson(files.report, result.report);
   if (files.trace !== undefined)
     writeJson(files.trace, toChromeTrace(result.trace, `vdnn ${result.policy} on ${backend}`));
-  if (files.record !== undefined && result.graph !== null) writeJson(files.record, result.graph);
+  if (files.record !== undefined) {
+    if (result.graph !== null) await writeGraph(files.record, result.graph);
+    else process.stderr.write(`vdnn: --record: not written, as policy ${result.policy} recorded no iteration\n`);
+  }
   const identical = stock === undefined ? null : isIdentical(stock, result);
   process.stdout.write(
     flags.json === true ? toJson(training, backend, result, stock) : renderResult(training, backend, result, stock),

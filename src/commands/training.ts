@@ -101,7 +101,7 @@ export async function trainNetwork(
       parameters: weights.reduce((sum, { size }) => sum + size, 0),
       layers: model.layers.length,
       report,
-      graph: session.graph(),
+      graph: session.recorded()?.graph ?? null,
       trace: [...session.trace()],
       steady: steadyState(steps, report.iterations),
     };

@@ -1,9 +1,11 @@
 /** The end of a script under vdnn: files and a summary, inside the process's `exit` event. It changes nothing about the exit. */
 import { writeSync } from "node:fs";
+import { writeGraphSync } from "../graph/file.ts";
 import { writeJson } from "../report/json.ts";
 import { renderSummary } from "../report/summary.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
 import type { Session } from "../runtime/session.ts";
+import { formatBytes } from "../units.ts";
 import type { RegisterSettings } from "./settings.ts";
 
 const STDERR = 2;
@@ -23,23 +25,34 @@ export function farewell(session: Session | null, { quiet, files }: RegisterSett
     return;
   }
   const report = session.report();
-  const documents = {
-    report: () => report,
-    trace: () => toChromeTrace(session.trace(), `vdnn ${report.policy} on ${report.backend}`),
-    record: () => session.graph(),
-  };
-  for (const [name, make] of Object.entries(documents)) {
-    const path = files[name as keyof typeof files];
-    if (path === undefined) continue;
+  const write = (name: keyof RegisterSettings["files"], writeTo: (path: string) => void): void => {
+    const path = files[name];
+    if (path === undefined) return;
     try {
-      const document = make();
-      if (document === null) say(`--${name} ${path}: not written, as policy ${report.policy} recorded no iteration`);
-      else writeJson(path, document);
+      writeTo(path);
     } catch (error) {
       say(`--${name} ${path}: could not be written: ${error instanceof Error ? error.message : String(error)}`);
     }
-  }
+  };
+  write("report", (path) => writeJson(path, report));
+  write("trace", (path) =>
+    writeJson(path, toChromeTrace(session.trace(), `vdnn ${report.policy} on ${report.backend}`)),
+  );
+  write("record", (path) => {
+    const recorded = session.recorded();
+    if (recorded === null)
+      return say(`--record ${path}: not written, as policy ${report.policy} recorded no iteration`);
+    writeGraphSync(path, recorded.graph);
+    if (!quiet) say(recordedText(path, recorded));
+  });
   if (!quiet) renderSummary(report).forEach(say);
+}
+
+/** What a record holds, and that it is not all where it is not. */
+function recordedText(path: string, { graph, kinds }: NonNullable<ReturnType<Session["recorded"]>>): string {
+  const bytes = formatBytes(graph.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0));
+  const which = kinds > 1 ? `; of ${kinds} kinds of iteration the one with the largest activations` : "";
+  return `recorded ${graph.kernels.length} kernels over tensors of ${bytes} in ${path}${which}`;
 }
 
 /** Synchronous, and past whatever the script made of `process.stderr`. */

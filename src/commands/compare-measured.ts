@@ -1,0 +1,189 @@
+/**
+ * Policies compared by real runs of a built-in network, each in a process of its own. Rounds are interleaved: every round runs
+ * everything once, so that a machine that slows down meanwhile slows all of it down. Copies between device and host run on
+ * the training thread, so there is no overlap to report, and no bound is known.
+ */
+import type { BackendName } from "../backends/load.ts";
+import type { EnergyTable } from "../simulator/energy-data.ts";
+import { movementPj } from "../simulator/movement.ts";
+import { formatBytes } from "../units.ts";
+import { type AskedBudget, type Budget, resolveBudgets } from "./budgets.ts";
+import { type Baseline, type BudgetLine, type CompareRow, NOTHING } from "./comparison.ts";
+import { policyName, STOCK } from "./policy-names.ts";
+import { median } from "./training.ts";
+import { type TrialEnd, type TrialOptions, type TrialResult, type TrialSpec } from "./trial-process.ts";
+
+export interface MeasuredOptions {
+  readonly backend: BackendName;
+  readonly network: string;
+  readonly training: TrialSpec["training"];
+  readonly hostBytes: number | undefined;
+  readonly policies: readonly string[];
+  readonly asked: readonly AskedBudget[];
+  /** The baseline that percentages are of. */
+  readonly reference: "stock" | "liveness";
+  readonly rounds: number;
+  readonly timeoutMs: number;
+  readonly energy: EnergyTable;
+  /** Runs one trial; passed in, so that the order of runs can be tested without any. */
+  readonly run: (spec: TrialSpec, options: TrialOptions) => Promise<TrialEnd>;
+  readonly onRun?: (text: string) => void;
+}
+
+export interface Measured {
+  readonly oracleMs: number;
+  /** Median step of each round. */
+  readonly oracleRoundsMs: readonly number[];
+  readonly baselines: Baseline[];
+  readonly budgets: BudgetLine[];
+  readonly rows: CompareRow[];
+  /** Null, or why there is nothing to compare with. */
+  readonly failure: { readonly policy: string; readonly reason: string } | null;
+}
+
+/** Without a budget; they fit where their peak does. */
+const BASELINES = [STOCK, "liveness"] as const;
+
+export async function measure(options: MeasuredOptions): Promise<Measured> {
+  const { policies, asked, reference, rounds, run, onRun } = options;
+  const ends = new Map<string, TrialEnd[]>();
+  const start = async (round: number, policy: string, budget?: Budget): Promise<TrialEnd> => {
+    const key = keyOf(policy, budget);
+    const before = ends.get(key) ?? [];
+    // What failed once would fail again, and cost the time of a round.
+    const failed = before.find(({ kind }) => kind !== "trains");
+    if (failed !== undefined) return failed;
+    onRun?.(
+      `round ${round + 1} of ${rounds}: ${policy}${budget === undefined ? "" : `, ${formatBytes(budget.deviceBytes)}`}`,
+    );
+    const end = await run(specOf(options, policy, budget), { timeoutMs: options.timeoutMs });
+    ends.set(key, [...before, end]);
+    return end;
+  };
+  let budgets: Budget[] = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const policy of BASELINES) {
+      const end = await start(round, policy);
+      if (end.kind === "trains") continue;
+      return {
+        oracleMs: Number.NaN,
+        oracleRoundsMs: [],
+        baselines: [],
+        budgets: [],
+        rows: [],
+        failure: { policy, reason: end.reason },
+      };
+    }
+    if (round === 0) budgets = resolveBudgets(asked, peakOf(resultsOf(ends, reference)));
+    for (const budget of budgets) {
+      for (const policy of policies) if (!isBaseline(policy)) await start(round, policy, budget);
+    }
+  }
+  const baselines = BASELINES.map((name) => {
+    const results = resultsOf(ends, name);
+    return { name, peakDeviceBytes: peakOf(results), stepMs: median(steadySteps(results)) };
+  });
+  const oracle = baselines.reduce((best, each) => (each.stepMs < best.stepMs ? each : best));
+  const against: Against = {
+    oracleMs: resultsOf(ends, oracle.name).map((result) => median(steadySteps([result]))),
+    stock: resultsOf(ends, STOCK)[0],
+    energy: options.energy,
+  };
+  const rows = budgets.flatMap((budget) =>
+    policies.map((policy) => {
+      const key = isBaseline(policy) ? keyOf(policy) : keyOf(policy, budget);
+      return rowOf(policy, budget, ends.get(key) ?? [], against);
+    }),
+  );
+  return {
+    oracleMs: oracle.stepMs,
+    oracleRoundsMs: against.oracleMs,
+    baselines,
+    budgets: budgets.map((each) => ({ ...each, lowerBoundMs: null })),
+    rows,
+    failure: null,
+  };
+
+  function isBaseline(policy: string): boolean {
+    return (BASELINES as readonly string[]).includes(policy);
+  }
+}
+
+function specOf(
+  { backend, network, training, hostBytes }: MeasuredOptions,
+  policy: string,
+  budget?: Budget,
+): TrialSpec {
+  const session = {
+    policy: policyName(policy),
+    ...(budget === undefined ? {} : { deviceMemory: budget.deviceBytes }),
+    ...(budget === undefined || hostBytes === undefined ? {} : { hostMemory: hostBytes }),
+  };
+  return { backend, network, training, session };
+}
+
+interface Against {
+  /** Median step of the oracle in each round: a machine slows down for minutes at a time. */
+  readonly oracleMs: readonly number[];
+  readonly stock: TrialResult | undefined;
+  readonly energy: EnergyTable;
+}
+
+function rowOf(policy: string, { deviceBytes }: Budget, ends: readonly TrialEnd[], against: Against): CompareRow {
+  const { oracleMs, stock, energy } = against;
+  const row = { policy, budgetBytes: deviceBytes };
+  const failed = ends.find((end) => end.kind !== "trains");
+  if (failed !== undefined) {
+    return { ...row, ...NOTHING, chosen: "", outcome: failed.kind, reason: failed.reason };
+  }
+  const results = ends.flatMap((end) => (end.kind === "trains" ? [end.result] : []));
+  const peakDeviceBytes = peakOf(results);
+  if (peakDeviceBytes > deviceBytes) {
+    const reason = `needs ${formatBytes(peakDeviceBytes)}, ${formatBytes(peakDeviceBytes - deviceBytes)} more`;
+    return { ...row, ...NOTHING, chosen: "", outcome: "too-large", reason, peakDeviceBytes };
+  }
+  const samplesMs = steadySteps(results);
+  const stepMs = median(samplesMs);
+  const typical = (value: (result: TrialResult) => number): number => median(results.map(value));
+  const offloadBytes = typical((each) => each.offloadBytes);
+  const prefetchBytes = typical((each) => each.prefetchBytes);
+  return {
+    ...row,
+    chosen: (results[0]?.chosen ?? "").replace(policyName(policy), "").replace(/^: /, ""),
+    outcome: "trains",
+    stepMs,
+    ratio: median(results.map((result, round) => median(steadySteps([result])) / (oracleMs[round] ?? Number.NaN))),
+    peakDeviceBytes,
+    peakHostBytes: Math.max(...results.map(({ peakHostBytes }) => peakHostBytes)),
+    offloadBytes,
+    prefetchBytes,
+    stallMs: typical((each) => each.stallMs),
+    overlap: null,
+    recomputeMs: typical((each) => each.recomputeMs),
+    copyPj: movementPj({ offloadBytes, prefetchBytes, recomputeBytes: 0 }, energy).copyPj,
+    recomputePj: null,
+    samplesMs,
+    identical: results.every((each) => stock !== undefined && sameBits(each, stock)),
+  };
+}
+
+function sameBits(a: TrialResult, b: TrialResult): boolean {
+  return a.weightsSha256 === b.weightsSha256 && a.losses.every((loss, i) => Object.is(loss, b.losses[i]));
+}
+
+/** All but the first step of each run, which has no plan yet. */
+function steadySteps(results: readonly TrialResult[]): number[] {
+  return results.flatMap(({ stepMs }) => stepMs.slice(1));
+}
+
+function peakOf(results: readonly TrialResult[]): number {
+  return Math.max(0, ...results.map(({ peakDeviceBytes }) => peakDeviceBytes));
+}
+
+function keyOf(policy: string, budget?: Budget): string {
+  return budget === undefined ? policy : `${policy} ${budget.deviceBytes}`;
+}
+
+function resultsOf(ends: ReadonlyMap<string, readonly TrialEnd[]>, policy: string): TrialResult[] {
+  return (ends.get(policy) ?? []).flatMap((end) => (end.kind === "trains" ? [end.result] : []));
+}

@@ -1,0 +1,92 @@
+/**
+ * The little of SVG that charts need, as strings: elements, text that is escaped, and the palette. Charts are files of their own:
+ * no script, no font, no style sheet from elsewhere, no background, and colours that can be read on white and on black.
+ */
+
+export type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+/** @param children elements, already as text */
+export function element(name: string, attributes: Attributes, children: readonly string[] = []): string {
+  const pairs = Object.entries(attributes).flatMap(([key, value]) =>
+    value === undefined ? [] : [` ${key}="${escapeText(typeof value === "number" ? decimal(value) : value)}"`],
+  );
+  const head = `<${name}${pairs.join("")}`;
+  return children.length === 0 ? `${head}/>` : `${head}>${children.join("")}</${name}>`;
+}
+
+export function text(attributes: Attributes, content: string): string {
+  return element("text", attributes, [escapeText(content)]);
+}
+
+/** Characters that XML 1.0 has no place for, not even escaped. */
+// eslint-disable-next-line no-control-regex
+const FORBIDDEN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+export function escapeText(content: string): string {
+  return content.replaceAll(FORBIDDEN, "\uFFFD").replaceAll(/[&<>"]/g, (character) => ENTITIES[character] ?? "");
+}
+
+/** A hundredth of a pixel is enough. */
+function decimal(value: number): string {
+  if (!Number.isFinite(value)) throw new RangeError(`a chart has no place for ${value}`);
+  return String(Math.round(value * 100) / 100);
+}
+
+/** Paul Tol's "vibrant" scheme (https://personal.sron.nl/~pault/), which the colour-blind can tell apart too. */
+export const PALETTE: readonly string[] = [
+  "#0077bb",
+  "#ee7733",
+  "#009988",
+  "#ee3377",
+  "#33bbee",
+  "#cc3311",
+  // Not in the scheme, which has seven with its grey; apart from the others in lightness too.
+  "#997700",
+  "#7755bb",
+];
+/** Of lines and text: at least 4 : 1 against white and against GitHub's dark background. */
+export const INK = "#6e7781";
+/** Of grids: seen, and never in the way. */
+export const FAINT_OPACITY = 0.25;
+
+export const FONT_PX = 13;
+export const FONT_FAMILY = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif";
+/** Width of an average character as a share of the font's size, on the safe side: there is nothing here to measure text with. */
+const CHARACTER_WIDTH = 0.6;
+
+export function textWidth(content: string, fontPx: number = FONT_PX): number {
+  return content.length * fontPx * CHARACTER_WIDTH;
+}
+
+export interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly title: string;
+  /** All that a reader without eyes for the picture needs. */
+  readonly description: string;
+}
+
+/** The document around a chart's elements. */
+export function document({ width, height, title, description }: Frame, children: readonly string[]): string {
+  const attributes = {
+    xmlns: "http://www.w3.org/2000/svg",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-labelledby": "title description",
+    "font-family": FONT_FAMILY,
+    "font-size": FONT_PX,
+    fill: INK,
+  };
+  return `${element("svg", attributes, [
+    "\n",
+    element("title", { id: "title" }, [escapeText(title)]),
+    "\n",
+    element("desc", { id: "description" }, [escapeText(description)]),
+    "\n",
+    children.join("\n"),
+    "\n",
+  ])}\n`;
+}
