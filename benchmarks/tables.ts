@@ -5,6 +5,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
+import { dtrTables } from "./dtr-result.ts";
+import { g10Tables } from "./g10-result.ts";
 import { type Environment, progress, ROOT, runAsProgram, type Table } from "./harness.ts";
 import { limitTables } from "./limit.ts";
 import { memoryTables } from "./memory.ts";
@@ -12,6 +14,7 @@ import { UsageError } from "./options.ts";
 import { overheadTables } from "./overhead.ts";
 import { peersTables } from "./peers-result.ts";
 import { rssTables } from "./rss.ts";
+import { scalingTables } from "./scaling.ts";
 import { speedTables } from "./speed-result.ts";
 
 export interface BenchDocument {
@@ -28,6 +31,9 @@ const RENDERERS: Readonly<Record<string, Renderer>> = {
   "vdnn-bench-limit/1": limitTables,
   "vdnn-bench-overhead/1": overheadTables,
   "vdnn-bench-peers/1": peersTables,
+  "vdnn-bench-g10/1": g10Tables,
+  "vdnn-bench-dtr/1": dtrTables,
+  "vdnn-bench-scaling/1": scalingTables,
 };
 
 const BLOCK = /<!-- bench:([\w-]+) -->[^]*?<!-- \/bench -->/g;
