@@ -103,6 +103,9 @@ export interface Arena {
   readonly peakBytes: number;
 }
 
+/** What a plan's arena may be larger than its peak without anybody searching for less. */
+const GOOD_ENOUGH = 1.005;
+
 /**
  * Offsets for a plan. Lifetimes are positions in the list, as in the dry run: a copy in or out belongs to the stay. Who runs
  * the plan lets a new stay wait for the copies out of what lay there before.
@@ -110,7 +113,8 @@ export interface Arena {
 export function arenaOf(graph: Graph, steps: readonly PlanStep[], options: AllocateOptions = {}): Arena {
   const stays = staysOf(graph, steps);
   const buffers = buffersOf(stays.map(({ from, to, bytes }) => ({ lower: from, upper: to, bytes })));
-  const { offsets, arenaBytes, peakBytes: peak } = allocate(buffers, options);
+  const goalBytes = Math.ceil(GOOD_ENOUGH * peakBytes(buffers));
+  const { offsets, arenaBytes, peakBytes: peak } = allocate(buffers, { goalBytes, ...options });
   return { stays: stays.map((stay, i) => ({ ...stay, offset: offsets[i] ?? 0 })), arenaBytes, peakBytes: peak };
 }
 

@@ -54,6 +54,7 @@ export function retime(
     host: new Map<TensorIndex, Stay>(),
     spill: new Map<TensorIndex, Stay>(),
   };
+  const isReadAgain = readAgain(graph, steps);
   const stays: Stay[] = [];
   let stallMs = 0;
 
@@ -139,7 +140,7 @@ export function retime(
       if (passes) copy(i, "read", t, "spill", "host");
       if (step.tier === "host") return;
       copy(i, "in", t, "host", "device");
-      const isLast = !isReadAgain(graph, steps, i, t);
+      const isLast = isReadAgain[i] !== true;
       if (passes || isLast) leave("host", t, 0);
       if (isLast) leave("spill", t, lanes.in);
     } else {
@@ -200,13 +201,19 @@ function checkStays(stays: readonly Stay[], budgets: Readonly<Record<Place, numb
   }
 }
 
-/** A later prefetch reads the same version, or a later offload finds it there and moves nothing. */
-export function isReadAgain(graph: Graph, steps: readonly PlanStep[], position: number, t: TensorIndex): boolean {
-  for (let i = position + 1; i < steps.length; i++) {
-    const step = steps[i] as PlanStep;
-    if ((step.kind === "prefetch" || step.kind === "offload") && step.tensor === t) return true;
-    const isKernel = step.kind === "compute" || step.kind === "recompute";
-    if (isKernel && graph.kernels[step.kernel]?.outputs.includes(t) === true) return false;
-  }
-  return false;
+/** For each step, whether a later prefetch reads the same version, or a later offload finds it there and moves nothing. */
+export function readAgain(graph: Graph, steps: readonly PlanStep[]): boolean[] {
+  const wanted = new Set<TensorIndex>();
+  return steps
+    .toReversed()
+    .map((step) => {
+      if (!("tensor" in step)) {
+        for (const t of graph.kernels[step.kernel]?.outputs ?? []) wanted.delete(t);
+        return false;
+      }
+      const isWanted = wanted.has(step.tensor);
+      if (step.kind !== "free") wanted.add(step.tensor);
+      return isWanted;
+    })
+    .toReversed();
 }

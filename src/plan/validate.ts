@@ -9,7 +9,7 @@ import { existsAfter, existsBefore } from "../graph/lifetimes.ts";
 import { formatBytes } from "../units.ts";
 import type { PlanStep, Tier } from "./plan.ts";
 import type { Machine } from "./policy.ts";
-import { type Fail, isReadAgain, retime } from "./retime.ts";
+import { type Fail, readAgain, retime } from "./retime.ts";
 
 export interface Validation {
   readonly stepMs: number;
@@ -39,11 +39,39 @@ type Place = "device" | Tier;
 /** The kernel that wrote it last; -1 for what was there before the iteration. */
 type Version = KernelIndex;
 
-/** What one list of steps is, read in order: versions by tensor, for each tier that holds one. */
+/** What a tier holds, by version. Invariant: `bytes` is the sum over its tensors. */
+class Held {
+  readonly #graph: Graph;
+  readonly #versions = new Map<TensorIndex, Version>();
+  bytes = 0;
+
+  constructor(graph: Graph) {
+    this.#graph = graph;
+  }
+
+  has(t: TensorIndex): boolean {
+    return this.#versions.has(t);
+  }
+
+  get(t: TensorIndex): Version | undefined {
+    return this.#versions.get(t);
+  }
+
+  set(t: TensorIndex, version: Version): void {
+    if (!this.has(t)) this.bytes += this.#graph.tensors[t]?.bytes ?? 0;
+    this.#versions.set(t, version);
+  }
+
+  delete(t: TensorIndex): void {
+    if (this.#versions.delete(t)) this.bytes -= this.#graph.tensors[t]?.bytes ?? 0;
+  }
+}
+
+/** The same for all tiers, along the list. */
 interface Holdings {
-  readonly device: Map<TensorIndex, Version>;
-  readonly host: Map<TensorIndex, Version>;
-  readonly spill: Map<TensorIndex, Version>;
+  readonly device: Held;
+  readonly host: Held;
+  readonly spill: Held;
 }
 
 /**
@@ -64,20 +92,20 @@ export function validate(graph: Graph, steps: readonly PlanStep[], machine: Mach
 
 /** A tensor whose first step is a prefetch was left outside by the iteration before: in the tier where this one leaves it. */
 function startPlaces(graph: Graph, steps: readonly PlanStep[]): Map<TensorIndex, Place> {
+  const first = new Map<TensorIndex, PlanStep>();
+  const left = new Map<TensorIndex, Tier>();
+  for (const step of steps) {
+    const kernel = "tensor" in step ? undefined : graph.kernels[step.kernel];
+    const touched = "tensor" in step ? [step.tensor] : [...(kernel?.inputs ?? []), ...(kernel?.outputs ?? [])];
+    for (const t of touched) if (!first.has(t)) first.set(t, step);
+    if (step.kind === "offload") left.set(step.tensor, step.tier);
+  }
   const places = new Map<TensorIndex, Place>();
   graph.tensors.forEach(({ role }, t) => {
     if (!existsBefore(role)) return;
-    const first = steps.find((step) =>
-      "tensor" in step
-        ? step.tensor === t
-        : [...(graph.kernels[step.kernel]?.inputs ?? []), ...(graph.kernels[step.kernel]?.outputs ?? [])].includes(t),
-    );
-    if (first?.kind !== "prefetch") {
-      places.set(t, "device");
-      return;
-    }
-    const left = steps.findLast((step) => step.kind === "offload" && step.tensor === t);
-    places.set(t, left?.kind === "offload" ? left.tier : first.tier === "host" ? "spill" : "host");
+    const step = first.get(t);
+    if (step?.kind === "prefetch") places.set(t, left.get(t) ?? (step.tier === "host" ? "spill" : "host"));
+    else places.set(t, "device");
   });
   return places;
 }
@@ -88,20 +116,16 @@ function checkList(
   machine: Machine,
   fail: Fail,
 ): Pick<Validation, "peakDeviceBytes" | "peakHostBytes" | "peakSpillBytes"> {
-  const held: Holdings = { device: new Map(), host: new Map(), spill: new Map() };
+  const held: Holdings = { device: new Held(graph), host: new Held(graph), spill: new Held(graph) };
   const places = startPlaces(graph, steps);
   for (const [t, place] of places) held[place].set(t, -1);
   const expected = readVersions(graph);
-  const bytesOf = (tensors: Iterable<TensorIndex>): number => {
-    let sum = 0;
-    for (const t of tensors) sum += graph.tensors[t]?.bytes ?? 0;
-    return sum;
-  };
+  const isReadAgain = readAgain(graph, steps);
   const budgets = { device: machine.deviceBytes, host: machine.hostBytes, spill: machine.spillBytes ?? 0 };
   const peaks = { device: 0, host: 0, spill: 0 };
   /** `extra`: bytes that are held during the step only. */
   const spend = (position: number, tier: keyof Holdings, extra = 0): void => {
-    const bytes = bytesOf(held[tier].keys()) + extra;
+    const bytes = held[tier].bytes + extra;
     peaks[tier] = Math.max(peaks[tier], bytes);
     if (bytes <= budgets[tier]) return;
     const rule = `${formatBytes(bytes)} exceed the budget of ${formatBytes(budgets[tier])} on the ${tier}`;
@@ -163,7 +187,7 @@ function checkList(
       spend(i, "host", onHost === undefined ? bytes : 0);
       held.device.set(t, version);
       spend(i, "device");
-      if (!isReadAgain(graph, steps, i, t)) {
+      if (isReadAgain[i] !== true) {
         held.host.delete(t);
         held.spill.delete(t);
       }
@@ -187,8 +211,10 @@ function readVersions(graph: Graph): Map<KernelIndex, Map<TensorIndex, Version>>
 
 /** What outlives the iteration is there, in its last version; what the next iteration looks for in one place is left there. */
 function checkEnd(graph: Graph, held: Holdings, places: Map<TensorIndex, Place>, fail: Fail, end: number): void {
+  const lastWriter = new Map<TensorIndex, KernelIndex>();
+  graph.kernels.forEach(({ outputs }, k) => outputs.forEach((t) => lastWriter.set(t, k)));
   graph.tensors.forEach(({ role }, t) => {
-    const writer = graph.kernels.findLastIndex(({ outputs }) => outputs.includes(t));
+    const writer = lastWriter.get(t) ?? -1;
     if (!existsAfter(role) || (writer < 0 && !existsBefore(role))) return;
     const copies = [held.device.get(t), held.host.get(t), held.spill.get(t)].filter((version) => version !== undefined);
     if (copies.length === 0) fail(end, `tensor ${t} (${role}) must outlive the iteration`);
