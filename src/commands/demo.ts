@@ -32,7 +32,7 @@ export interface DemoFlags {
   readonly json?: boolean;
 }
 
-const BUDGETED = ["vdnn-all", "vdnn-conv", "vdnn-dyn"] as const;
+const BUDGETED = ["vdnn-all", "vdnn-conv", "vdnn-dyn", "auto"] as const;
 const CLASSES = 10;
 const SEED = 1;
 const WARM_UP_STEPS = 3;

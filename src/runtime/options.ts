@@ -47,7 +47,7 @@ export interface SessionOptions {
 }
 
 const DEFAULT_HOST_BYTES_WITH_SPILL = 256 * MIB;
-export const DEFAULT_POLICY = "vdnn-dyn";
+export const DEFAULT_POLICY = "auto";
 
 const KNOWN: ReadonlySet<string> = new Set([
   "deviceMemory",

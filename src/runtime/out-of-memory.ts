@@ -118,7 +118,7 @@ function smallestFeasible({ compiled, blocks, isWeight, isInUse, needBytes, poli
 
 function remedies(policy: Policy, live: readonly LiveGroup[]): string[] {
   const advice = ["lower the batch size"];
-  if (!policy.mayOffload) advice.push("use policy vdnn-dyn, which may offload");
+  if (!policy.mayOffload) advice.push("use policy auto, which may offload and recompute");
   if (live[0]?.what === "weights") advice.push("a device budget above the weights is the least that training needs");
   return advice;
 }

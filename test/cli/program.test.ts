@@ -125,7 +125,7 @@ describe("vdnn demo", () => {
     ];
     const { code, stdout, stderr } = await program.vdnn(["demo", ...flags]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const policy of ["stock", "stock, again", "liveness", "vdnn-all", "vdnn-conv", "vdnn-dyn"]) {
+    for (const policy of ["stock", "stock, again", "liveness", "vdnn-all", "vdnn-conv", "vdnn-dyn", "auto"]) {
       expect(stdout).toMatch(new RegExp(`^${policy}  .* yes$`, "m"));
     }
     expect(stdout).toContain("Everything is measured, here, on backend wasm");

@@ -48,7 +48,7 @@ describe("vdnn run", () => {
     const [plain, wrapped] = await Promise.all([node([...loader, script], { cwd: project.folder }), inProject([name])]);
     expect(plain.code).toBe(0);
     expect({ code: wrapped.code, stdout: wrapped.stdout }).toEqual({ code: 0, stdout: plain.stdout });
-    expect(wrapped.stderr).toMatch(/^vdnn: policy vdnn-dyn .*on backend cpu, 3 iterations/m);
+    expect(wrapped.stderr).toMatch(/^vdnn: policy auto .*on backend cpu, 3 iterations/m);
     expect(wrapped.stderr).toMatch(/^vdnn: device peak [\d.]+ KiB \(no budget\)/m);
   });
 

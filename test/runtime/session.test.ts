@@ -196,7 +196,7 @@ describe("when nothing more can leave", () => {
     await open({ deviceMemory: 300 * KIB, policy: "liveness" });
     const run = trainer(tf.train.sgd(0.1));
     const error = await failure(run.step(16));
-    expect(error.message).toContain("use policy vdnn-dyn");
+    expect(error.message).toContain("use policy auto");
     run.dispose();
   });
 });

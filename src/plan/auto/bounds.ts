@@ -69,7 +69,9 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
   const outRate = moves ? msPerByte(machine.offloadGBps) : 0;
   const inRate = moves ? msPerByte(machine.prefetchGBps) : NO_LINK;
   const [writeRate, readRate] = [msPerByte(machine.spillWriteGBps ?? 0), msPerByte(machine.spillReadGBps ?? 0)];
-  const costs = new DropCosts(problem, recompute);
+  const drops = recompute ? dropRates(problem) : null;
+  const builtFrom = drops?.first ?? gaps.writer;
+  const costs = new DropCosts(problem, drops?.rate ?? null);
   const sums = new SubsetSums();
   // best[m]: the most that slots 0..m are known to hold; slot m is before kernel m.
   const best = new Float64Array(n + 1);
@@ -95,15 +97,15 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
     const until = (j: number, from: number): number => (restMs[from] as number) - (restMs[j] as number);
     // Out: from the youngest writer back.
     const firsts = [-1];
-    live.sort((a, b) => (gaps.writer[b] as number) - (gaps.writer[a] as number));
+    live.sort((a, b) => (builtFrom[b] as number) - (builtFrom[a] as number));
     sums.clear();
     let [young, heaviest] = [0, 0];
     for (let i = 0; i < live.length; i++) {
       const g = live[i] as number;
-      const j = gaps.writer[g] as number;
+      const j = builtFrom[g] as number;
       young += gaps.bytes[g] as number;
       if (!recompute) sums.add(gaps.bytes[g] as number);
-      if (i + 1 < live.length && gaps.writer[live[i + 1] as number] === j) continue;
+      if (i + 1 < live.length && builtFrom[live[i + 1] as number] === j) continue;
       const older = liveBytes - young;
       const between = until(k, j + 1);
       if (recompute) {
@@ -136,7 +138,7 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
       for (const first of firsts) {
         let outside = later;
         for (let h = 0; h <= i; h++) {
-          if ((gaps.writer[live[h] as number] as number) < first) outside += gaps.bytes[live[h] as number] as number;
+          if ((builtFrom[live[h] as number] as number) < first) outside += gaps.bytes[live[h] as number] as number;
         }
         const out = until(k, first + 1);
         raise(best, j, before(first) + costs.sum(need - outside, outRate, out, inRate, until(j, inFrom)));
@@ -153,7 +155,7 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
 /** Where copies take the time of the computing thread, or there are none, slots add up over all kernels: Sum, in the note. */
 function sumBound(problem: Problem, machine: Machine, excess: Float64Array, recompute: boolean): number {
   if (machine.copiesBlock !== true && canMove(machine)) return 0;
-  const intervals = gapIntervals(problem, machine, recompute ? dropRates(problem, machine) : null);
+  const intervals = gapIntervals(problem, machine, recompute ? dropRates(problem, machine).rate : null);
   return cheapestCover(excess, intervals)?.boundMs ?? Number.POSITIVE_INFINITY;
 }
 

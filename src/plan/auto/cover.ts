@@ -58,7 +58,9 @@ export function cheapestCover(need: Float64Array, intervals: Interval): Cover | 
   }
   if (!flow.solve()) return null;
   const price = new Float64Array(need.length);
-  kernels.forEach((k, i) => (price[k] = Math.max(0, (flow.potential[i + 1] as number) - (flow.potential[i] as number))));
+  kernels.forEach(
+    (k, i) => (price[k] = Math.max(0, (flow.potential[i + 1] as number) - (flow.potential[i] as number))),
+  );
   const away = Float64Array.from(arcs, (arc) => (arc < 0 ? 0 : flow.sent(arc)));
   return { away, price, boundMs: dualBound(need, intervals, price) };
 }

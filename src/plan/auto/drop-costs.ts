@@ -2,7 +2,6 @@
  * F of Note [Lower bound] (bounds.ts): the least time that dropping x bytes and building them again can cost, over the tensors
  * told so far, and the minima over x that the bounds need. A Fenwick tree over the tensors in order of their cost per byte.
  */
-import { dropRates } from "./drop-rates.ts";
 import type { Problem } from "./gaps.ts";
 
 /** Invariant: node i sums the tensors of the ranks (i - lowest bit of i, i]. */
@@ -14,10 +13,11 @@ export class DropCosts {
   readonly #ms: Float64Array;
   readonly #top: number;
 
-  constructor(problem: Problem, recompute: boolean, rates?: Float64Array) {
+  /** @param rates ms per byte for each gap; null where nothing may be dropped */
+  constructor(problem: Problem, rates: Float64Array | null) {
     const { gaps } = problem;
     this.#problem = problem;
-    const ratio = recompute ? (rates ?? dropRates(problem)) : new Float64Array(gaps.count).fill(Number.POSITIVE_INFINITY);
+    const ratio = rates ?? new Float64Array(gaps.count).fill(Number.POSITIVE_INFINITY);
     const order = Int32Array.from(gaps.writer.keys())
       .filter((g) => Number.isFinite(ratio[g]))
       .sort((a, b) => (ratio[a] as number) - (ratio[b] as number) || a - b);

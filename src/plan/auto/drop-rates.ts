@@ -9,15 +9,22 @@ import type { Problem } from "./gaps.ts";
 /** Inputs of inputs that are looked at. */
 const MAX_DEPTH = 8;
 
+export interface DropRates {
+  /** ms per byte for each gap; Infinity where its writer must not run again. */
+  readonly rate: Float64Array;
+  /** The first kernel that a gap's tensor is built from; its writer where nothing that it needs is dead. */
+  readonly first: Int32Array;
+}
+
 /**
- * @param machine counts dead inputs too, at the cheaper of copying and building them; only where a copy takes the time of the
- * computing thread, or there are none. Left out, a writer alone is counted
- * @returns ms per byte for each gap; Infinity where its writer must not run again
+ * @param machine where copies take the time of the computing thread: dead inputs cost the cheaper of copying and building. Left
+ * out, they are built: who copies them, copies no fewer bytes than the tensor itself has
  */
-export function dropRates(problem: Problem, machine?: Machine): Float64Array {
+export function dropRates(problem: Problem, machine?: Machine): DropRates {
   const { gaps, flat, graph } = problem;
   const { inputs, outputs, bytes, ms } = flat;
-  const chains = machine === undefined ? null : chainsOf(problem);
+  const chains = chainsOf(problem);
+  const earliest = gaps.writer.slice();
   const [out, back] = [msPerByte(machine?.offloadGBps ?? 0), msPerByte(machine?.prefetchGBps ?? 0)];
   const isMovable = machine !== undefined && machine.hostBytes > 0;
   const bytesOf = (a: number): number => {
@@ -31,7 +38,7 @@ export function dropRates(problem: Problem, machine?: Machine): Float64Array {
   /** ms for the dead inputs of kernel a, where they are needed to rebuild `size` bytes after the gap g. */
   const inputsMs = (g: number, a: number, size: number, depth: number): number => {
     let sum = 0;
-    if (chains === null || depth === 0) return sum;
+    if (depth === 0) return sum;
     for (let i = inputs.start[a] as number; i < (inputs.start[a + 1] as number); i++) {
       const z = inputs.items[i] as number;
       const [writer, own] = [chains.writer[z] as number, bytes[z] as number];
@@ -42,16 +49,18 @@ export function dropRates(problem: Problem, machine?: Machine): Float64Array {
         ? (ms[writer] as number) * (own / bytesOf(writer)) +
           (chains.isAlone[writer] === 1 ? inputsMs(g, writer, size, depth - 1) : 0)
         : Number.POSITIVE_INFINITY;
+      earliest[g] = Math.min(earliest[g] as number, writer);
       sum += Math.min(copied, built);
     }
     return sum;
   };
-  return Float64Array.from(gaps.writer, (a, g) => {
+  const rate = Float64Array.from(gaps.writer, (a, g) => {
     if (!mayRun(a)) return Number.POSITIVE_INFINITY;
     const size = bytesOf(a);
-    const dead = chains?.isAlone[a] === 1 ? inputsMs(g, a, size, MAX_DEPTH) : 0;
+    const dead = chains.isAlone[a] === 1 ? inputsMs(g, a, size, MAX_DEPTH) : 0;
     return ((ms[a] as number) + dead) / size;
   });
+  return { rate, first: earliest };
 }
 
 interface Chains {

@@ -46,7 +46,13 @@ export function fewestBytes(problem: Problem, machine: Machine): FewestBytes | n
     for (let i = dearestFirst.length - 1; i >= 0; i--) {
       const h = dearestFirst[i] as number;
       if (cost(h) >= cost(g)) break;
-      if (chosen[h] === 1 || isFixed(h) || (to[h] as number) <= (from[g] as number) || (from[h] as number) >= (to[g] as number)) continue;
+      if (
+        chosen[h] === 1 ||
+        isFixed(h) ||
+        (to[h] as number) <= (from[g] as number) ||
+        (from[h] as number) >= (to[g] as number)
+      )
+        continue;
       work--;
       put(h, 1);
       if (curve.max(from[g] as number, to[g] as number) <= 0) break;

@@ -45,7 +45,11 @@ function byPrices(graph: Graph, model: Model, machine: Machine, { levels, goalMs
   const lives = new Lives(model);
   lives.copyRate = 1 / (machine.offloadGBps * 1e6) + 1 / (machine.prefetchGBps * 1e6);
   const whole = problemOf(graph);
-  const price = cheapestGaps(whole, machine, gapIntervals(whole, machine, dropRates(whole, machine)))?.price.slice();
+  const price = cheapestGaps(
+    whole,
+    machine,
+    gapIntervals(whole, machine, dropRates(whole, machine).rate),
+  )?.price.slice();
   if (price === undefined) return null;
   let best: Scored | null = null;
   let before = snapshot(lives);
@@ -57,7 +61,6 @@ function byPrices(graph: Graph, model: Model, machine: Machine, { levels, goalMs
     const isSame = level > 0 && pairs.length === before.length && pairs.every((value, i) => value === before[i]);
     before = pairs;
     const found: Scored | null = isSame ? best : score(graph, model, machine, pairs);
-    if (process.env.LOG) console.log(level, isSame, found?.stepMs, found?.rewritten.recomputeMs, found?.gaps.copyMs, pairs.length);
     if (found !== null && found.stepMs < (best?.stepMs ?? Number.POSITIVE_INFINITY)) best = found;
     if (best !== null && best.stepMs <= goalMs * (1 + 1e-6)) break;
     const share = 1 / (level + 2);
@@ -71,6 +74,8 @@ function byPrices(graph: Graph, model: Model, machine: Machine, { levels, goalMs
 }
 
 const RISE_TO_FIT = 1.2;
+/** Weight of what a byte is worth if no more is dropped; the rest is what it is worth if more can be. */
+const COPIES_ALONE = 0.05;
 
 /** Adds and removes single re-runs, and keeps what is no slower. */
 function flip(
@@ -121,14 +126,13 @@ function stagePrices(
   { problem, rewritten: { graph, originalKernel, isRecompute }, gaps }: Scored,
   machine: Machine,
 ): Float64Array {
-  const both = gapIntervals(problem, machine, dropRates(problem, machine));
-  const W = Number(process.env.W ?? 0);
-  const alt = cheapestGaps(problem, machine, both)?.price;
-  const price = gaps.price.map((a, k) => W * a + (1 - W) * (alt?.[k] ?? a));
+  const both = gapIntervals(problem, machine, dropRates(problem, machine).rate);
+  const price = cheapestGaps(problem, machine, both)?.price ?? gaps.price;
   const sum = new Float64Array(graph.kernels.length);
   for (let i = originalKernel.length - 1, stage = 0; i >= 0; i--) {
     if (isRecompute[i] === 0) stage = originalKernel[i] as number;
-    sum[stage] = (sum[stage] as number) + (price[i] as number);
+    const mixed = (1 - COPIES_ALONE) * (price[i] as number) + COPIES_ALONE * (gaps.price[i] as number);
+    sum[stage] = (sum[stage] as number) + mixed;
   }
   return sum;
 }

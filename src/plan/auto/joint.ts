@@ -10,6 +10,7 @@ import type { Machine } from "../policy.ts";
 import { problemOf, type Problem } from "./gaps.ts";
 import { canMove, improveFrom, type OffloadOptions, type OffloadPlan, planOffloads, startOffloads } from "./offload.ts";
 import { randomOf } from "./random.ts";
+import { type RecomputeCandidate, recomputeCandidates } from "./recompute-candidates.ts";
 import { planRecompute } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
 import { type Model, recomputeModel } from "./recompute-model.ts";
@@ -40,6 +41,7 @@ interface Found {
   readonly search: Search;
   readonly point: Point;
   readonly stepMs: number;
+  readonly hurt: Float64Array;
 }
 
 /** @returns null when nothing beats the limit */
@@ -94,30 +96,50 @@ export function planJoint(graph: Graph, machine: Machine, options: JointOptions)
 /** Adds and removes single re-runs as long as there are flips left, and keeps what is no slower. */
 function flip(from: Found, graph: Graph, model: Model, machine: Machine, { flips, seed, goalMs }: JointOptions): Found {
   const random = randomOf(seed);
-  const { gaps } = problemOf(graph);
-  const { unitOf, latest, members, memberStart } = model.units;
-  const candidates: number[] = [];
-  for (let g = 0; g < gaps.count; g++) {
-    const [writer, stage] = [gaps.writer[g] as number, gaps.to[g] as number];
-    if (writer < 0) continue;
-    const unit = unitOf[writer] as number;
-    const first = members[memberStart[unit] as number] as number;
-    if (stage > first && stage <= (latest[unit] as number)) candidates.push(unit, stage);
-  }
+  const candidates = flips === 0 ? [] : recomputeCandidates(graph);
   let best = from;
   for (let i = 0; i < flips && best.stepMs > goalMs * (1 + 1e-6); i++) {
-    const pairs = [...best.pairs];
-    if (pairs.length > 0 && random() < 0.4) {
-      pairs.splice(2 * Math.floor((random() * pairs.length) / 2), 2);
-    } else {
-      const at = 2 * Math.floor((random() * candidates.length) / 2);
-      if (candidates.length === 0) break;
-      pairs.push(candidates[at] as number, candidates[at + 1] as number);
-    }
+    const picked = pick(candidates, best.hurt, random);
+    if (picked === undefined) break;
+    const isRemoval = best.pairs.length > 0 && random() < 0.4;
+    const reruns = random() < 0.5 ? picked.reruns.slice(0, 1) : picked.reruns;
+    const pairs = isRemoval ? without(best.pairs, random) : [...best.pairs, ...toPairs(model, reruns)];
     const { found } = tryOut(graph, model, machine, Int32Array.from(pairs), goalMs);
     if (found !== null && found.stepMs <= best.stepMs) best = found;
   }
   return best;
+}
+
+/** Without one re-run, or without all before one kernel. */
+function without(pairs: Snapshot, random: () => number): number[] {
+  const at = 2 * Math.floor((random() * pairs.length) / 2);
+  const isStage = random() < 0.5;
+  const left: number[] = [];
+  for (let i = 0; i < pairs.length; i += 2) {
+    if (isStage ? pairs[i + 1] !== pairs[at + 1] : i !== at) left.push(pairs[i] as number, pairs[i + 1] as number);
+  }
+  return left;
+}
+
+/** Mostly one that is away where it hurts. */
+function pick(
+  candidates: readonly RecomputeCandidate[],
+  hurt: Float64Array,
+  random: () => number,
+): RecomputeCandidate | undefined {
+  const any = (): RecomputeCandidate | undefined => candidates[Math.floor(random() * candidates.length)];
+  if (random() < 0.3) return any();
+  let total = 0;
+  for (const ms of hurt) total += ms;
+  let left = random() * total;
+  let k = 0;
+  while (k < hurt.length - 1 && (left -= hurt[k] as number) >= 0) k++;
+  let picked = any();
+  for (let tries = 0; tries < 20 && picked !== undefined; tries++) {
+    if (picked.lastUse < k && k <= picked.before) break;
+    picked = any();
+  }
+  return picked;
 }
 
 /** The last resort: recompute down to the budget, or as far as that goes, and copy what is left. */
@@ -183,7 +205,7 @@ function tryOut(graph: Graph, model: Model, machine: Machine, pairs: Snapshot, g
   for (let k = 0; k < stalls.length; k++) {
     if ((stalls[k] as number) > 0) add(hurt, stageOf[blame[k] as number] as number, stalls[k] as number);
   }
-  return { found: { pairs, rewritten, search, point, stepMs }, hurt };
+  return { found: { pairs, rewritten, search, point, stepMs, hurt }, hurt };
 }
 
 /** Bytes by which each kernel exceeds the budget with everything away that may be. */

@@ -59,7 +59,7 @@ export function startOffloads(
   machine: Machine,
   goalMs: number,
   limitMs: number,
-  trials = TRIALS.length,
+  trials: number = TRIALS.length,
 ): Started {
   const search = new Search(problem, machine);
   let [point, stepMs]: [Point | null, number] = [null, limitMs];

@@ -46,11 +46,13 @@ function decide(graph: Graph, machine: Machine, options: AutoOptions): PolicyDec
   }
   const lowerBoundMs = boundOf(problem, machine, { recompute: options.recompute ?? true });
   const moves = options.moves ?? defaultMoves(graph);
-  let best = search(graph, machine, lowerBoundMs, { ...options, moves });
-  if (best.fits && graph.kernels.length <= SMALL) {
-    for (const deviceBytes of tighterBudgets(machine.deviceBytes)) {
+  let best =
+    withRoomyHost(graph, machine, lowerBoundMs, { ...options, moves }) ??
+    search(graph, machine, lowerBoundMs, { ...options, moves });
+  if (best.fits) {
+    for (const tighter of tighterMachines(machine, graph.kernels.length, dryRun(graph, best.steps).peakHostBytes)) {
       if (best.stepMs <= lowerBoundMs * (1 + WORTH_A_TRY)) break;
-      const plan = search(graph, { ...machine, deviceBytes }, lowerBoundMs, { ...options, moves: moves >> 2 });
+      const plan = search(graph, tighter, lowerBoundMs, { ...options, moves: moves >> 2 });
       const stepMs = plan.fits ? timeline(graph, machine, plan.steps).stepMs : Number.POSITIVE_INFINITY;
       if (stepMs < best.stepMs) best = { ...plan, stepMs };
     }
@@ -69,13 +71,27 @@ function search(
   if (!recompute || offloads.stepMs <= goalMs * (1 + WORTH_A_TRY)) return offloads;
   if (!canMove(machine)) return planRebuilt(graph, machine, effort);
   const limitMs = offloads.stepMs;
-  const joint = jointOf(graph, machine, { ...effort, levels: defaultLevels(graph), flips: moves >> 1, limitMs });
+  const joint = jointOf(graph, machine, { ...effort, levels: defaultLevels(graph), flips: moves, limitMs });
   if (joint !== null) return { ...joint, fits: true };
   if (offloads.fits) return offloads;
   const rebuilt = planRebuilt(graph, machine, effort);
   const peakOf = (steps: readonly PlanStep[]): number => dryRun(graph, steps).peakDeviceBytes;
   return rebuilt.fits || peakOf(rebuilt.steps) < peakOf(offloads.steps) ? rebuilt : offloads;
 }
+
+/** The plan for a host without a budget, where it keeps the budget after all: then more host memory changes nothing. */
+function withRoomyHost(graph: Graph, machine: Machine, goalMs: number, options: AutoOptions): OffloadPlan | null {
+  const { hostBytes } = machine;
+  if (!Number.isFinite(hostBytes) || hostBytes <= 0) return null;
+  const roomy = { ...machine, hostBytes: Number.POSITIVE_INFINITY, spillBytes: 0 };
+  const first = planFirst(problemOf(graph), roomy, goalMs);
+  if (first.fits && dryRun(graph, first.steps).peakHostBytes > FAR_TOO_MUCH * hostBytes) return null;
+  const plan = search(graph, roomy, goalMs, options);
+  return plan.fits && dryRun(graph, plan.steps).peakHostBytes <= hostBytes ? plan : null;
+}
+
+/** Host bytes of a plain plan, as a share of the budget, beyond which no better plan will keep it by chance. */
+const FAR_TOO_MUCH = 1.3;
 
 /** Where copies block, sums tell what is best, unless the host is short as well. */
 function jointOf(graph: Graph, machine: Machine, options: JointOptions): JointPlan | null {
@@ -84,18 +100,38 @@ function jointOf(graph: Graph, machine: Machine, options: JointOptions): JointPl
   return planJoint(graph, machine, options);
 }
 
-/** Kernels up to which plans for tighter budgets are tried as well. */
+/** Kernels up to which plans for all, and for some, machines with a little less are tried as well. */
 const SMALL = 100;
-const TIGHTER = 2;
-const BUDGETS_PER_OCTAVE = 32;
+const MEDIUM = 300;
+const STEPS_PER_OCTAVE = 32;
 
 /**
- * The next budgets of a fixed grid below this one. A list of steps is never slower under a larger budget, so the plan for a
- * tighter one is a candidate too; and as budgets share the grid, a larger budget finds what a smaller one has found.
+ * The next machines below this one on a fixed grid. A list of steps is never slower on a machine that has more, so the plan for one
+ * that has less is a candidate too; and as machines share the grid, one that has more finds what one that has less has found.
  */
-function tighterBudgets(bytes: number): number[] {
-  const position = Math.ceil(Math.log2(bytes) * BUDGETS_PER_OCTAVE) - 1;
-  return Array.from({ length: TIGHTER }, (_, i) => Math.floor(2 ** ((position - i) / BUDGETS_PER_OCTAVE)));
+function tighterMachines(machine: Machine, kernels: number, peakHostBytes: number): Machine[] {
+  const { deviceBytes, offloadGBps, prefetchGBps } = machine;
+  // Of the host, what the plan takes counts, not what there is.
+  const host = { hostBytes: Math.floor(below(peakHostBytes, 2)) };
+  const link = { offloadGBps: below(offloadGBps, 2), prefetchGBps: below(prefetchGBps, 2) };
+  const device = (steps: number): Partial<Machine> => ({ deviceBytes: Math.floor(below(deviceBytes, steps)) });
+  const all = { ...device(1), ...host, ...link };
+  if (kernels > SMALL) return kernels > MEDIUM ? [] : [{ ...machine, ...all }];
+  const less = [
+    device(1),
+    device(2),
+    { offloadGBps: link.offloadGBps },
+    { prefetchGBps: link.prefetchGBps },
+    host,
+    all,
+  ];
+  return less.map((change) => ({ ...machine, ...change }));
+}
+
+/** The grid's next value below, or one of those below that. */
+function below(value: number, steps: number): number {
+  if (!Number.isFinite(value) || value <= 0) return value;
+  return 2 ** ((Math.ceil(Math.log2(value) * STEPS_PER_OCTAVE) - steps) / STEPS_PER_OCTAVE);
 }
 
 /** Relative gap to the bound below which recomputation is not tried. */
