@@ -22,7 +22,7 @@ interface WasmRecord {
 
 interface WasmBackend extends EngineBackend {
   readonly dataIdMap: DataStorage<WasmRecord>;
-  readonly wasm: { readonly HEAPU8: Uint8Array; _malloc(bytes: number): number };
+  readonly wasm: { readonly HEAPU8: Uint8Array; _malloc: (this: void, bytes: number) => number };
 }
 
 export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {

@@ -284,7 +284,7 @@ describe("weight gradients under vdnn-all", () => {
     const x = tf.ones([4, 512]);
     for (let step = 0; step < 4; step++) {
       const { value, grads } = tf.variableGrads(
-        () => tf.tidy(() => variables.reduce((y: tfjs.Tensor, w) => y.matMul(w).tanh(), x).mean() as tfjs.Scalar),
+        () => tf.tidy(() => variables.reduce((y: tfjs.Tensor, w) => y.matMul(w).tanh(), x).mean<tfjs.Scalar>()),
         variables,
       );
       optimizer.applyGradients(grads);
