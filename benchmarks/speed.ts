@@ -1,25 +1,15 @@
 /**
  * What does virtualization cost in time? All modes in one process, in turn, round by round; a mode's ratio is its step time over
- * that of stock TensorFlow.js in the same round. In each round a mode gets a session of its own: unmeasured steps, of which the
- * first records and makes the plan, then measured ones, then the session ends. Stock runs without any session.
+ * that of stock TensorFlow.js in the same round. In each round a mode gets a session of its own: unmeasured steps, which
+ * record and make the plan, then measured ones, then the session ends. Stock runs without any session.
  */
 import { type BackendName, loadTensorFlow } from "../src/backends/load.ts";
 import { VdnnError } from "../src/errors.ts";
 import type { IterationResult } from "../src/report/result.ts";
 import type { TensorFlow } from "../src/runtime/engine.ts";
-import { virtualize } from "../src/runtime/session.ts";
-import {
-  collectGarbage,
-  environment,
-  interleave,
-  median,
-  progress,
-  publish,
-  runAsProgram,
-  runtimeOf,
-  summarize,
-} from "./harness.ts";
+import { environment, interleave, median, progress, publish, runAsProgram, runtimeOf, summarize } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
+import { type Rounds, runSteps } from "./run-steps.ts";
 import {
   SPEED_MODES,
   type SpeedMode,
@@ -29,14 +19,7 @@ import {
   speedTables,
 } from "./speed-result.ts";
 import type { SessionSettings } from "./trial.ts";
-import {
-  describeWorkload,
-  openTraining,
-  readWorkloads,
-  type Training,
-  type Workload,
-  WORKLOAD_OPTIONS,
-} from "./workloads.ts";
+import { describeWorkload, openTraining, readWorkloads, type Workload, WORKLOAD_OPTIONS } from "./workloads.ts";
 
 const QUESTION = "What does virtualization cost in time?";
 
@@ -45,8 +28,8 @@ const OPTIONS = {
   modes: { default: SPEED_MODES.slice(0, 5).join(","), help: `some of ${SPEED_MODES.join(", ")}` },
   rounds: { default: "7", help: "rounds, each with every mode" },
   steps: { default: "2", help: "measured steps per mode and round" },
-  warmup: { default: "1", help: "unmeasured steps before them" },
-  "budget-percent": { default: "25", help: "device budget of mode budget (vdnn-dyn), of the stock peak" },
+  warmup: { default: "2", help: "unmeasured steps before them: one records, one is timed, then the plan stands" },
+  "budget-percent": { default: "25", help: "device budget of mode budget (auto), of the stock peak" },
   "host-percent": { default: "25", help: "host memory of mode offload-disk, of the bytes that an iteration offloads" },
   spill: { default: "", help: "directory of the spill file; none: the system's temporary directory" },
 };
@@ -56,34 +39,6 @@ interface Samples {
   readonly roundMs: number[];
   readonly iterations: IterationResult[];
   failure: string | null;
-}
-
-interface Rounds {
-  readonly rounds: number;
-  readonly steps: number;
-  readonly warmup: number;
-}
-
-/** Steps under one mode. The first `warmup` of them are not part of the answer. */
-async function runSteps(
-  tf: TensorFlow,
-  training: Training,
-  settings: SessionSettings | null,
-  { steps, warmup }: Pick<Rounds, "steps" | "warmup">,
-): Promise<{ readonly ms: number[]; readonly iterations: IterationResult[] }> {
-  collectGarbage();
-  const session = settings === null ? null : await virtualize(tf, settings);
-  const ms: number[] = [];
-  try {
-    for (let step = -warmup; step < steps; step++) {
-      const start = performance.now();
-      await training.step();
-      if (step >= 0) ms.push(performance.now() - start);
-    }
-    return { ms, iterations: session?.report().iterations.slice(warmup) ?? [] };
-  } finally {
-    await session?.dispose();
-  }
 }
 
 async function measureNet(
@@ -104,8 +59,8 @@ async function measureNet(
   const hostMemory = Math.floor(((moved?.offloadBytes ?? 0) * plan.hostPercent) / 100);
   const settings: Readonly<Record<SpeedMode, SessionSettings>> = {
     liveness: { policy: "liveness" },
-    budget: { policy: "vdnn-dyn", deviceMemory: Math.floor((stockPeakBytes * plan.budgetPercent) / 100) },
-    half: { policy: "vdnn-dyn", deviceMemory: Math.floor((livenessPeakBytes + offloadPeakBytes) / 2) },
+    budget: { policy: "auto", deviceMemory: Math.floor((stockPeakBytes * plan.budgetPercent) / 100) },
+    half: { policy: "auto", deviceMemory: Math.floor((livenessPeakBytes + offloadPeakBytes) / 2) },
     "offload-ram": { policy: "vdnn-all" },
     "offload-disk": { policy: "vdnn-all", hostMemory, spill: plan.spill },
     checkpoint: { policy: "checkpoint" },

@@ -5,14 +5,17 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
+import { arenaTables } from "./arena.ts";
 import { dtrTables } from "./dtr-result.ts";
 import { g10Tables } from "./g10-result.ts";
 import { type Environment, progress, ROOT, runAsProgram, type Table } from "./harness.ts";
 import { limitTables } from "./limit.ts";
 import { memoryTables } from "./memory.ts";
 import { UsageError } from "./options.ts";
+import { optimalityTables } from "./optimality.ts";
 import { overheadTables } from "./overhead.ts";
 import { peersTables } from "./peers-result.ts";
+import { policiesTables } from "./policies.ts";
 import { rssTables } from "./rss.ts";
 import { scalingTables } from "./scaling.ts";
 import { speedTables } from "./speed-result.ts";
@@ -34,6 +37,9 @@ const RENDERERS: Readonly<Record<string, Renderer>> = {
   "vdnn-bench-g10/1": g10Tables,
   "vdnn-bench-dtr/1": dtrTables,
   "vdnn-bench-scaling/1": scalingTables,
+  "vdnn-bench-policies/1": policiesTables,
+  "vdnn-bench-arena/1": arenaTables,
+  "vdnn-bench-optimality/1": optimalityTables,
 };
 
 const BLOCK = /<!-- bench:([\w-]+) -->[^]*?<!-- \/bench -->/g;

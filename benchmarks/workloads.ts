@@ -9,16 +9,17 @@ export interface Workload {
   readonly batch: number;
 }
 
-export type WorkloadName = "chain" | "vgg" | "resnet";
+export type WorkloadName = "chain" | "vgg" | "resnet" | "lstm";
 
 const WORKLOADS: Readonly<Record<WorkloadName, Workload>> = {
   chain: { network: "chain", options: { depth: 100, width: 32, imageSize: 32, classes: 10 }, batch: 32 },
   vgg: { network: "vgg", options: { depth: 16, imageSize: 64, classes: 10 }, batch: 32 },
   resnet: { network: "resnet", options: { depth: 50, imageSize: 64, classes: 10 }, batch: 16 },
+  lstm: { network: "lstm", options: { depth: 2, width: 256, sequenceLength: 64, classes: 10 }, batch: 64 },
 };
 
 export const WORKLOAD_OPTIONS = {
-  nets: { default: "chain,vgg,resnet", help: "some of chain, vgg, resnet" },
+  nets: { default: "chain,vgg,resnet", help: "some of chain, vgg, resnet, lstm" },
   batch: { default: "", help: "another batch size, for trying out" },
   depth: { default: "", help: "another depth of the chain" },
   "image-size": { default: "", help: "another image size" },
@@ -40,7 +41,7 @@ export function workload(
     options: {
       ...options,
       ...(depth === "" || name !== "chain" ? {} : { depth: integer(depth, "depth") }),
-      ...(imageSize === "" ? {} : { imageSize: integer(imageSize, "image-size", 8) }),
+      ...(imageSize === "" || name === "lstm" ? {} : { imageSize: integer(imageSize, "image-size", 8) }),
     },
     batch: otherBatch === "" ? batch : integer(otherBatch, "batch"),
   };
@@ -48,7 +49,8 @@ export function workload(
 
 /** Such as `chain-100, 32 px, batch 32`. */
 export function describeWorkload({ network, options, batch }: Workload): string {
-  return `${network}-${options.depth ?? ""}, ${options.imageSize ?? ""} px, batch ${batch}`;
+  const size = options.imageSize === undefined ? `${options.sequenceLength ?? ""} tokens` : `${options.imageSize} px`;
+  return `${network}-${options.depth ?? ""}, ${size}, batch ${batch}`;
 }
 
 /** A model under training on one batch, over and over. */

@@ -1,0 +1,45 @@
+/** Training steps under one session in this process, for the benchmarks that let modes take turns. */
+import type { IterationResult, PlanSummary } from "../src/report/result.ts";
+import type { TensorFlow } from "../src/runtime/engine.ts";
+import { virtualize } from "../src/runtime/session.ts";
+import { collectGarbage } from "./harness.ts";
+import type { SessionSettings } from "./trial.ts";
+import type { Training } from "./workloads.ts";
+
+export interface Rounds {
+  readonly rounds: number;
+  readonly steps: number;
+  readonly warmup: number;
+}
+
+export interface Ran {
+  /** Wall time of each measured step. */
+  readonly ms: number[];
+  /** What the session said of each; empty without one. */
+  readonly iterations: IterationResult[];
+  /** The plan that was followed last; null without one. */
+  readonly plan: PlanSummary | null;
+}
+
+/** The first `warmup` steps are not part of the answer. @param settings null: stock TensorFlow.js, without any session */
+export async function runSteps(
+  tf: TensorFlow,
+  training: Training,
+  settings: SessionSettings | null,
+  { steps, warmup }: Pick<Rounds, "steps" | "warmup">,
+): Promise<Ran> {
+  collectGarbage();
+  const session = settings === null ? null : await virtualize(tf, settings);
+  const ms: number[] = [];
+  try {
+    for (let step = -warmup; step < steps; step++) {
+      const start = performance.now();
+      await training.step();
+      if (step >= 0) ms.push(performance.now() - start);
+    }
+    const report = session?.report();
+    return { ms, iterations: report?.iterations.slice(warmup) ?? [], plan: report?.plans[0] ?? null };
+  } finally {
+    await session?.dispose();
+  }
+}
