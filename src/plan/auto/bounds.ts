@@ -31,12 +31,25 @@
  * Where k is granted no memory, a copy in listed before it may start while it runs, and k.ms counts likewise.
  * D, and without recompute N, may be rounded up to the next sum that the sizes of the tensors concerned can make.
  *
+ * Chains. A writer's input z that is dead at k (used for the last time before the gap) has to be there when the writer runs again.
+ * Either z is on the device at S_k; or it is copied, before or after, and comes in after S_k; or it is built after S_k, from its own
+ * inputs in turn. Where z is written once, read by that writer alone, and no smaller than all that the writer writes, z on the
+ * device takes as many bytes at k as dropping won: leave such tensors out and D bytes are still not there. Copying z passes the lanes
+ * with as many bytes, in the same time or from an earlier writer on, so it counts as copying. What is left is building, which
+ * costs the whole chain: F takes a.ms plus that of the writers of such inputs (drop-rates.ts). No other tensor is built from z, so
+ * nobody else is charged for it.
+ * Sum. Where copies block, or there are none, a slot holds the ms of all its copies and re-runs, and slots simply add up. Let y[g] be 1
+ * for a gap whose tensor is not there in some kernel of it: it comes in, or is built, within the gap, at c[g] ms or more per byte
+ * (the copy out of a version charged to one of its gaps). For every k the bytes of gaps with y = 1 make up D[k]. So the step takes at
+ * least C plus the cheapest fractional cover, which any prices p >= 0 bound from below (cover.ts): sum of p[k] D[k], less what gaps
+ * earn that are worth more at those prices than they cost.
+ *
  * An input is on the device at the start: its copy out may start there. State may have left before, and what the caller gets need
  * not come back: these (the latter after its last use) and what is overwritten before it is read are not counted at all. Ranges of slots that do not overlap add
  * up: the best set of ranges is found by weighted interval scheduling, one pass over the slots. QED
  */
 import type { Machine } from "../policy.ts";
-import { gapIntervals } from "./copy-costs.ts";
+import { gapIntervals, worstOnly } from "./copy-costs.ts";
 import { cheapestCover } from "./cover.ts";
 import { DropCosts } from "./drop-costs.ts";
 import { dropRates } from "./drop-rates.ts";
@@ -156,7 +169,7 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
 function sumBound(problem: Problem, machine: Machine, excess: Float64Array, recompute: boolean): number {
   if (machine.copiesBlock !== true && canMove(machine)) return 0;
   const intervals = gapIntervals(problem, machine, recompute ? dropRates(problem, machine).rate : null);
-  return cheapestCover(excess, intervals)?.boundMs ?? Number.POSITIVE_INFINITY;
+  return cheapestCover(worstOnly(excess, problem.gaps.count), intervals)?.boundMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Bytes that kernel k does not use and that may be gone for nothing: see the end of the note. */

@@ -36,6 +36,31 @@ export function cheapestGaps(problem: Problem, machine: Machine, intervals: Inte
   );
 }
 
+/** Prices of a byte at each kernel: those of the cheapest gaps. In long iterations only the worst kernels have one. */
+export function gapPrices(problem: Problem, machine: Machine, intervals: Interval): Float64Array | null {
+  const over = Float64Array.from(problem.keptBytes, (bytes) => bytes - machine.deviceBytes);
+  return cheapestCover(worstOnly(over, intervals.bytes.length), intervals)?.price ?? null;
+}
+
+/** Keeps the largest need of each stretch of kernels, with as many stretches as can be afforded: whoever covers all, covers these. */
+export function worstOnly(need: Float64Array, intervals: number): Float64Array {
+  const stride = Math.ceil(need.length / Math.max(MIN_KERNELS, Math.floor(WORK / (intervals + 1))));
+  if (stride <= 1) return need;
+  const kept = new Float64Array(need.length);
+  for (let from = 0; from < need.length; from += stride) {
+    let worst = from;
+    for (let k = from; k < Math.min(need.length, from + stride); k++) {
+      if ((need[k] as number) > (need[worst] as number)) worst = k;
+    }
+    kept[worst] = need[worst] as number;
+  }
+  return kept;
+}
+
+/** Kernels times intervals. */
+const WORK = 2e6;
+const MIN_KERNELS = 200;
+
 function paysOut({ previous, next, from, to }: Problem["gaps"], g: number): boolean {
   const length = (h: number): number => (to[h] as number) - (from[h] as number);
   for (let h = previous[g] as number; h >= 0; h = previous[h] as number) if (length(h) >= length(g)) return false;

@@ -47,7 +47,7 @@ export function cheapestCover(need: Float64Array, intervals: Interval): Cover | 
   const arcs = new Int32Array(intervals.bytes.length).fill(-1);
   for (let i = 0; i < arcs.length; i++) {
     const [low, high] = [before[intervals.from[i] as number] as number, before[intervals.to[i] as number] as number];
-    if (low >= high || !Number.isFinite(intervals.rate[i] as number)) continue;
+    if (low >= high || !Number.isFinite(intervals.rate[i])) continue;
     arcs[i] = flow.arc(low, high, intervals.bytes[i] as number, intervals.rate[i] as number);
   }
   for (let i = 0; i < kernels.length; i++) flow.arc(i + 1, i, POSITIVE_INFINITY, 0);

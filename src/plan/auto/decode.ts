@@ -12,9 +12,11 @@ import { Execution, ON_HOST, ON_SPILL } from "../execution.ts";
 import type { Lists } from "../flat.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Machine } from "../policy.ts";
+import { bucketed } from "./buckets.ts";
 import { Curve } from "./curve.ts";
 import type { Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
+import { COMPUTE, FREE, OFFLOAD, OFFLOAD_KEEP, PREFETCH, PROMOTE, SPILL, SPILL_KEEP, StepList } from "./step-list.ts";
 
 /** What becomes of a gap. */
 export const KEEP = 0;
@@ -40,8 +42,6 @@ export interface Decoded {
   readonly fits: boolean;
 }
 
-const [COMPUTE, FREE, OFFLOAD, OFFLOAD_KEEP, SPILL, SPILL_KEEP, PREFETCH, PROMOTE] = [0, 1, 2, 3, 4, 5, 6, 7];
-
 /** Stages of a chosen gap. */
 const [AHEAD, PENDING, AWAY, BACK] = [0, 1, 2, 3];
 
@@ -58,8 +58,7 @@ export class Decoder {
   readonly #byWriter: Lists;
   readonly #byTo: Lists;
   readonly #diff: Float64Array;
-  readonly #kinds: number[] = [];
-  readonly #args: number[] = [];
+  readonly #list: StepList = new StepList();
   #execution: Execution;
   /** Gaps whose tensor is in spill alone. */
   #reads: Heap = new Heap(new Float64Array(0));
@@ -103,8 +102,7 @@ export class Decoder {
     const execution = new Execution(flat, this.#machine);
     this.#execution = execution;
     this.#choice = choice;
-    this.#kinds.length = 0;
-    this.#args.length = 0;
+    this.#list.clear();
     this.#prepare();
     for (let t = 0; t < flat.tensorCount; t++) {
       const role = graph.tensors[t]?.role;
@@ -142,7 +140,7 @@ export class Decoder {
       const isForInput = inputsMs >= execution.computeMs - (flat.ms[k] as number);
       this.blame[k] = isForInput ? this.#inBusySince : k;
       this.stalls[k] = execution.stallMs - waited;
-      this.#emit(COMPUTE, k);
+      this.#list.add(COMPUTE, k);
       for (let i = dying.start[k] as number; i < (dying.start[k + 1] as number); i++) {
         this.#free(dying.items[i] as number);
       }
@@ -179,16 +177,7 @@ export class Decoder {
 
   /** The steps of the last run. */
   steps(): PlanStep[] {
-    return this.#kinds.map((kind, i): PlanStep => {
-      const x = this.#args[i] as number;
-      if (kind === COMPUTE) return { kind: "compute", kernel: x };
-      if (kind === FREE) return { kind: "free", tensor: x };
-      if (kind === PREFETCH) return { kind: "prefetch", tensor: x };
-      if (kind === PROMOTE) return { kind: "prefetch", tensor: x, tier: "host" };
-      const tier = kind === SPILL || kind === SPILL_KEEP ? "spill" : "host";
-      if (kind === OFFLOAD || kind === SPILL) return { kind: "offload", tensor: x, tier };
-      return { kind: "offload", tensor: x, tier, keep: true };
-    });
+    return this.#list.steps();
   }
 
   /** Links the chosen gaps of each version, and lays out the bytes that each tier holds if every copy is issued as late as can be. */
@@ -288,7 +277,7 @@ export class Decoder {
     const t = this.#problem.gaps.tensor[g] as number;
     const toSpill = this.#choice[g] === TO_SPILL;
     this.#execution.offload(t, toSpill ? "spill" : "host", keep);
-    this.#emit(toSpill ? (keep ? SPILL_KEEP : SPILL) : keep ? OFFLOAD_KEEP : OFFLOAD, t);
+    this.#list.add(toSpill ? (keep ? SPILL_KEEP : SPILL) : keep ? OFFLOAD_KEEP : OFFLOAD, t);
     if (!keep) this.#stage[g] = AWAY;
     if (!keep && toSpill && this.#problem.gaps.to[g] !== this.#problem.flat.kernelCount) this.#reads.push(g);
     if (toSpill) this.#toPass--;
@@ -312,7 +301,7 @@ export class Decoder {
       reads.pop();
       hostCurve?.add(k, until, bytes);
       execution.prefetch(t, "host", false);
-      this.#emit(PROMOTE, t);
+      this.#list.add(PROMOTE, t);
       this.#promoted.push(g);
     }
   }
@@ -331,7 +320,7 @@ export class Decoder {
       const t = gaps.tensor[g] as number;
       if (this.#stage[g] !== AWAY || ((where[t] as number) & (ON_HOST | ON_SPILL)) !== (ON_HOST | ON_SPILL)) continue;
       this.#execution.offload(t, "spill", false);
-      this.#emit(SPILL, t);
+      this.#list.add(SPILL, t);
       this.#hostCurve?.add(k, this.#heldUntil(g), -(gaps.bytes[g] as number));
       reads.push(g);
     }
@@ -406,36 +395,12 @@ export class Decoder {
     const isOnHost = ((this.#execution.where[t] as number) & ON_HOST) !== 0;
     if (this.#execution.inMs < this.#execution.computeMs) this.#inBusySince = k;
     this.#execution.prefetch(t, "device", isLast);
-    this.#emit(PREFETCH, t);
+    this.#list.add(PREFETCH, t);
     if (isLast && isOnHost) this.#hostCurve?.add(k, gaps.to[g] as number, -(gaps.bytes[g] as number));
   }
 
   #free(t: number): void {
     this.#execution.free(t);
-    this.#emit(FREE, t);
+    this.#list.add(FREE, t);
   }
-
-  #emit(kind: number, arg: number): void {
-    this.#kinds.push(kind);
-    this.#args.push(arg);
-  }
-}
-
-/** Gaps by a kernel of theirs: list k holds those with `kernel + shift = k`. */
-function bucketed(kernels: Int32Array, count: number, shift: number): Lists {
-  const start = new Int32Array(count + 2);
-  for (const kernel of kernels) {
-    const k = kernel + shift + 1;
-    start[k] = (start[k] as number) + 1;
-  }
-  for (let k = 0; k <= count; k++) start[k + 1] = (start[k + 1] as number) + (start[k] as number);
-  const items = new Int32Array(kernels.length);
-  const at = start.slice();
-  kernels.forEach((kernel, g) => {
-    const k = kernel + shift;
-    const i = at[k] as number;
-    items[i] = g;
-    at[k] = i + 1;
-  });
-  return { start, items };
 }

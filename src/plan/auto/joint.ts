@@ -7,15 +7,14 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Machine } from "../policy.ts";
+import { flip } from "./flips.ts";
 import { problemOf, type Problem } from "./gaps.ts";
 import { canMove, improveFrom, type OffloadOptions, type OffloadPlan, planOffloads, startOffloads } from "./offload.ts";
-import { randomOf } from "./random.ts";
-import { type RecomputeCandidate, recomputeCandidates } from "./recompute-candidates.ts";
-import { planRecompute } from "./recompute.ts";
+import { planRecompute, toPairs, toReruns } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
 import { type Model, recomputeModel } from "./recompute-model.ts";
 import { restore, setPrices, snapshot, type Snapshot, sweep } from "./recompute-prices.ts";
-import { originalSteps, type Rerun, rewrite, type Rewritten } from "./rewrite.ts";
+import { originalSteps, rewrite, type Rewritten } from "./rewrite.ts";
 import type { Point, Search } from "./search.ts";
 
 export interface JointOptions {
@@ -87,59 +86,11 @@ export function planJoint(graph: Graph, machine: Machine, options: JointOptions)
     }
   }
   if (best === null) return null;
-  best = flip(best, graph, model, machine, options);
+  const trials = graph.kernels.length <= MANY_TRIALS_UP_TO ? MANY_TRIALS : FEW_TRIALS;
+  best = flip(best, graph, model, options, (flipped) => tryOut(graph, model, machine, flipped, goalMs, trials).found);
   const improved = improveFrom(best.search, best.point, best.stepMs, options);
   const { stepMs } = best.search.evaluate(improved.point);
   return { steps: originalSteps(best.rewritten, best.search.steps()), stepMs };
-}
-
-/** Adds and removes single re-runs as long as there are flips left, and keeps what is no slower. */
-function flip(from: Found, graph: Graph, model: Model, machine: Machine, { flips, seed, goalMs }: JointOptions): Found {
-  const random = randomOf(seed);
-  const candidates = flips === 0 ? [] : recomputeCandidates(graph);
-  let best = from;
-  for (let i = 0; i < flips && best.stepMs > goalMs * (1 + 1e-6); i++) {
-    const picked = pick(candidates, best.hurt, random);
-    if (picked === undefined) break;
-    const isRemoval = best.pairs.length > 0 && random() < 0.4;
-    const reruns = random() < 0.5 ? picked.reruns.slice(0, 1) : picked.reruns;
-    const pairs = isRemoval ? without(best.pairs, random) : [...best.pairs, ...toPairs(model, reruns)];
-    const { found } = tryOut(graph, model, machine, Int32Array.from(pairs), goalMs);
-    if (found !== null && found.stepMs <= best.stepMs) best = found;
-  }
-  return best;
-}
-
-/** Without one re-run, or without all before one kernel. */
-function without(pairs: Snapshot, random: () => number): number[] {
-  const at = 2 * Math.floor((random() * pairs.length) / 2);
-  const isStage = random() < 0.5;
-  const left: number[] = [];
-  for (let i = 0; i < pairs.length; i += 2) {
-    if (isStage ? pairs[i + 1] !== pairs[at + 1] : i !== at) left.push(pairs[i] as number, pairs[i + 1] as number);
-  }
-  return left;
-}
-
-/** Mostly one that is away where it hurts. */
-function pick(
-  candidates: readonly RecomputeCandidate[],
-  hurt: Float64Array,
-  random: () => number,
-): RecomputeCandidate | undefined {
-  const any = (): RecomputeCandidate | undefined => candidates[Math.floor(random() * candidates.length)];
-  if (random() < 0.3) return any();
-  let total = 0;
-  for (const ms of hurt) total += ms;
-  let left = random() * total;
-  let k = 0;
-  while (k < hurt.length - 1 && (left -= hurt[k] as number) >= 0) k++;
-  let picked = any();
-  for (let tries = 0; tries < 20 && picked !== undefined; tries++) {
-    if (picked.lastUse < k && k <= picked.before) break;
-    picked = any();
-  }
-  return picked;
 }
 
 /** The last resort: recompute down to the budget, or as far as that goes, and copy what is left. */
@@ -163,6 +114,9 @@ const SHORTER = 0.4;
 /** Where prices end far from the bound, recomputation down to a budget between the peak and the device's is tried too. */
 const FAR = 0.01;
 const SMALL = 1000;
+const MANY_TRIALS_UP_TO = 300;
+const MANY_TRIALS = 8;
+const FEW_TRIALS = 2;
 const TARGETS: readonly number[] = [0.3];
 
 /** Prices rise where it hurts, in proportion, and fall elsewhere. */
@@ -190,10 +144,17 @@ interface Attempt {
   readonly hurt: Float64Array;
 }
 
-function tryOut(graph: Graph, model: Model, machine: Machine, pairs: Snapshot, goalMs: number): Attempt {
+function tryOut(
+  graph: Graph,
+  model: Model,
+  machine: Machine,
+  pairs: Snapshot,
+  goalMs: number,
+  trials = FEW_TRIALS,
+): Attempt {
   const rewritten = rewrite(graph, toReruns(model, pairs), model.units);
   const problem = problemOf(rewritten.graph);
-  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, Number.POSITIVE_INFINITY, 2);
+  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, Number.POSITIVE_INFINITY, trials);
   const hurt = new Float64Array(graph.kernels.length);
   const stageOf = stages(rewritten);
   if (point === null) {
@@ -235,17 +196,4 @@ function stages({ originalKernel, isRecompute }: Rewritten): Int32Array {
 
 function add(to: Float64Array, k: number, amount: number): void {
   to[k] = (to[k] as number) + amount;
-}
-
-function toPairs({ units }: Model, choice: readonly Rerun[]): Snapshot {
-  return Int32Array.from(choice.flatMap(({ kernel, before }) => [units.unitOf[kernel] as number, before]));
-}
-
-function toReruns({ units }: Model, pairs: Snapshot): Rerun[] {
-  const choice: Rerun[] = [];
-  for (let i = 0; i < pairs.length; i += 2) {
-    const unit = pairs[i] as number;
-    choice.push({ kernel: units.members[units.memberStart[unit] as number] as number, before: pairs[i + 1] as number });
-  }
-  return choice;
 }

@@ -58,19 +58,20 @@ export function planRecompute(graph: Graph, deviceBytes: number, options: Recomp
   let best = attempt(lives);
   if (start.length === 0 && best.peakBytes <= deviceBytes) return result(model, best, deviceBytes);
   const { moves, work } = movesFor(model);
-  const descend = (share: number, levels: PriceOptions): void => {
+  const descend = (share: number, prices: PriceOptions): void => {
     restore(lives, best.peakBytes <= deviceBytes && start.length > 0 ? best.runs : new Int32Array(0));
-    restore(lives, priceDescent(lives, share * deviceBytes, levels));
+    restore(lives, priceDescent(lives, share * deviceBytes, prices));
     lives.follow();
     if (lives.peakBytes() > deviceBytes) repair(lives, deviceBytes, REPAIRS);
     if (lives.peakBytes() <= deviceBytes) prune(lives, deviceBytes, work);
     const found = attempt(lives);
     if (isBetter(found, best, deviceBytes)) best = found;
   };
-  for (const [share, levels] of startsFor(model)) descend(share, levels);
+  for (const [share, prices] of startsFor(model)) descend(share, prices);
+  const levels = model.kernelCount > LARGE ? COARSE : FINE;
+  for (const share of HARDER_TARGETS) if (best.peakBytes > deviceBytes) descend(share, levels);
   for (const share of HARDER_TARGETS)
-    if (best.peakBytes > deviceBytes)
-      descend(share, { ...(model.kernelCount > LARGE ? COARSE : FINE), jump: Number.POSITIVE_INFINITY });
+    if (best.peakBytes > deviceBytes) descend(share, { ...levels, jump: Number.POSITIVE_INFINITY });
   if (best.peakBytes <= deviceBytes && effort > 0) {
     restore(lives, best.runs);
     lives.follow();
@@ -109,6 +110,11 @@ function isBetter(a: Attempt, b: Attempt, deviceBytes: number): boolean {
   const [fitsA, fitsB] = [a.peakBytes <= deviceBytes, b.peakBytes <= deviceBytes];
   if (fitsA !== fitsB) return fitsA;
   return fitsA ? a.recomputeMs < b.recomputeMs : a.peakBytes < b.peakBytes;
+}
+
+/** A choice in terms of kernels, as pairs unit, stage. */
+export function toPairs({ units }: Model, choice: readonly Rerun[]): Snapshot {
+  return Int32Array.from(choice.flatMap(({ kernel, before }) => [units.unitOf[kernel]!, before]));
 }
 
 /** @param pairs unit, stage; as a choice in terms of kernels */

@@ -71,7 +71,12 @@ function search(
   if (!recompute || offloads.stepMs <= goalMs * (1 + WORTH_A_TRY)) return offloads;
   if (!canMove(machine)) return planRebuilt(graph, machine, effort);
   const limitMs = offloads.stepMs;
-  const joint = jointOf(graph, machine, { ...effort, levels: defaultLevels(graph), flips: moves, limitMs });
+  const joint = jointOf(graph, machine, {
+    ...effort,
+    levels: defaultLevels(graph),
+    flips: Math.min(moves, Math.round(MAX_FLIPPED / (graph.kernels.length + 1))),
+    limitMs,
+  });
   if (joint !== null) return { ...joint, fits: true };
   if (offloads.fits) return offloads;
   const rebuilt = planRebuilt(graph, machine, effort);
@@ -116,7 +121,7 @@ function tighterMachines(machine: Machine, kernels: number, peakHostBytes: numbe
   const link = { offloadGBps: below(offloadGBps, 2), prefetchGBps: below(prefetchGBps, 2) };
   const device = (steps: number): Partial<Machine> => ({ deviceBytes: Math.floor(below(deviceBytes, steps)) });
   const all = { ...device(1), ...host, ...link };
-  if (kernels > SMALL) return kernels > MEDIUM ? [] : [{ ...machine, ...all }];
+  if (kernels > SMALL) return kernels > MEDIUM ? [] : [all, host].map((change) => ({ ...machine, ...change }));
   const less = [
     device(1),
     device(2),
@@ -141,6 +146,16 @@ function defaultMoves({ kernels }: Graph): number {
   return Math.round(Math.min(500, 40_000 / (kernels.length + 1)));
 }
 
-function defaultLevels({ kernels }: Graph): number {
-  return kernels.length <= 200 ? 20 : kernels.length <= 2000 ? 16 : kernels.length <= 20_000 ? 8 : 4;
+/** Flips times kernels. */
+const MAX_FLIPPED = 20_000;
+
+function defaultLevels({ kernels: { length } }: Graph): number {
+  return LEVELS.find(([kernels]) => length <= kernels)?.[1] ?? 4;
 }
+
+/** Kernels, and levels up to that many. */
+const LEVELS: readonly (readonly [kernels: number, levels: number])[] = [
+  [200, 20],
+  [700, 16],
+  [20_000, 10],
+];

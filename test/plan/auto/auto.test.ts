@@ -1,12 +1,14 @@
 /** The `auto` policy on random iterations: what it says is what the timeline and the dry run find. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { problemOf } from "../../../src/plan/auto/gaps.ts";
 import { dryRun, fitsDryRun } from "../../../src/plan/ledger.ts";
 import { makePlan } from "../../../src/plan/make.ts";
 import { autoPolicy } from "../../../src/plan/policies/auto.ts";
 import { findPolicy } from "../../../src/plan/policies/index.ts";
 import type { Machine } from "../../../src/plan/policy.ts";
 import { timeline } from "../../../src/plan/timeline.ts";
+import { validate } from "../../../src/plan/validate.ts";
 import { chainGraph, chainShapes } from "../../support/graphs.ts";
 
 const GB = 1e9;
@@ -68,5 +70,24 @@ describe("auto", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("as a last resort sends away state, and what the caller gets after its last use; by the validator's rules", () => {
+    let used = 0;
+    fc.assert(
+      fc.property(chainShapes, (shape) => {
+        const graph = chainGraph({ ...shape, hasState: true });
+        const least = problemOf(graph).flat.bytes.reduce((sum, bytes) => sum + bytes, 0);
+        for (let deviceBytes = least; deviceBytes > 0; deviceBytes = Math.floor(deviceBytes * 0.8)) {
+          const machine = machineOf(deviceBytes);
+          const { steps, fits } = policy.decide(graph, machine);
+          if (!fits) return;
+          validate(graph, steps, machine);
+          if (steps.some((step) => step.kind === "offload" && graph.tensors[step.tensor]?.role === "state")) used++;
+        }
+      }),
+      { numRuns: 6 },
+    );
+    expect(used).toBeGreaterThan(0);
   });
 });
