@@ -67,6 +67,8 @@ function outputShape(
       const [batch = 1, , , channels = 1] = shapeOf("images");
       return [batch, ...asShape(attributes["size"]), channels];
     }
+    case "UnsortedSegmentSum":
+      return [Number(attributes["numSegments"] ?? 1), ...shapeOf("x").slice(1)];
     case "OneHot":
       return [...shapeOf("indices"), Number(attributes["depth"] ?? 1)];
     case "GatherV2":
@@ -100,10 +102,16 @@ function matMulShape(a: readonly number[], b: readonly number[], attributes: Att
   return [batch, rows, columns];
 }
 
+/** Null for shapes that do not broadcast: the kernel is not element by element. */
 function broadcast(tensors: readonly EngineTensor[]): readonly number[] | null {
   if (tensors.length < 2) return null;
   const rank = Math.max(...tensors.map(({ shape }) => shape.length));
-  return Array.from({ length: rank }, (_, i) =>
-    Math.max(...tensors.map(({ shape }) => shape[shape.length - rank + i] ?? 1)),
-  );
+  const result: number[] = [];
+  for (let i = 0; i < rank; i++) {
+    const sizes = tensors.map(({ shape }) => shape[shape.length - rank + i] ?? 1);
+    const size = Math.max(...sizes);
+    if (sizes.some((each) => each !== 1 && each !== size)) return null;
+    result.push(size);
+  }
+  return result;
 }

@@ -19,6 +19,8 @@ export interface CompiledPlan {
   readonly after: readonly (readonly PlanStep[])[];
   /** Device bytes that kernel k needs beyond what is there. */
   readonly needBytes: readonly number[];
+  /** Bytes that kernel k reads. */
+  readonly inputBytes: readonly number[];
   /** Kernels that use a tensor, ascending. */
   readonly uses: readonly (readonly KernelIndex[])[];
   /** Tensors in the order in which the plan calls them back. */
@@ -32,13 +34,18 @@ export interface CompiledPlan {
    * and reactively, so its times are no good guide.
    */
   readonly timings: Float64Array | null;
+  /** It keeps the budget, and an iteration has followed it to its end. */
+  readonly isProven: boolean;
 }
 
 /** What is smaller waits for the end of its scope: freeing it early costs more than it gives. */
 const MIN_FREE_BYTES = 1024;
 
-/** @param calibrated the graph has times of an iteration that followed a plan */
-export function compile(graph: Graph, plan: Plan, calibrated: boolean): CompiledPlan {
+/**
+ * @param calibrated the graph has times of an iteration that followed a plan
+ * @param fits the plan keeps the budget
+ */
+export function compile(graph: Graph, plan: Plan, calibrated: boolean, fits: boolean): CompiledPlan {
   const first: PlanStep[] = [];
   const after: PlanStep[][] = graph.kernels.map(() => []);
   let list = first;
@@ -56,7 +63,7 @@ export function compile(graph: Graph, plan: Plan, calibrated: boolean): Compiled
   const prefetches = plan.steps.flatMap((step) =>
     step.kind === "prefetch" && step.tier !== "host" ? [step.tensor] : [],
   );
-  const timings = calibrated ? null : new Float64Array(graph.kernels.length);
+  const timings = calibrated ? null : new Float64Array(graph.kernels.length).fill(Number.NaN);
   const isLast = lastPrefetches(graph, plan.steps);
   const keepingCopy = new Set(plan.steps.filter((step, i) => step.kind === "prefetch" && isLast[i] === 0));
   return {
@@ -65,11 +72,13 @@ export function compile(graph: Graph, plan: Plan, calibrated: boolean): Compiled
     first,
     after,
     needBytes,
+    inputBytes: graph.kernels.map(({ inputs }) => inputs.reduce((sum, t) => sum + (graph.tensors[t]?.bytes ?? 0), 0)),
     uses,
     prefetches,
     keepingCopy,
     relyingOnCopy: reliantFrees(graph, plan.steps),
     timings,
+    isProven: calibrated && fits,
   };
 }
 
@@ -117,10 +126,16 @@ export class Follower {
     return next ?? this.compiled.graph.kernels.length + (uses[0] ?? 0);
   }
 
-  /** Device bytes that the due kernel needs, if it has this name. */
-  needOf(name: string): number | undefined {
-    const expected = this.compiled.graph.kernels[this.#kernel];
-    return expected?.name === name ? this.compiled.needBytes[this.#kernel] : undefined;
+  /** Device bytes that the due kernel needs, if it has this name and reads as much. */
+  needOf(name: string, reads: readonly Entry[]): number | undefined {
+    const { graph, inputBytes, needBytes } = this.compiled;
+    if (graph.kernels[this.#kernel]?.name !== name) return undefined;
+    let bytes = 0;
+    for (let i = 0; i < reads.length; i++) {
+      const { block } = reads[i] as Entry;
+      if (!isAmong(reads, i, block)) bytes += block.bytes;
+    }
+    return bytes === inputBytes[this.#kernel] ? needBytes[this.#kernel] : undefined;
   }
 
   /** True when the kernel that has run is the one that is due. Binds tensors that it sees for the first time. */

@@ -87,7 +87,6 @@ export class Interceptor {
   /** Kernel that runs or ran last. */
   #kernelName = "";
   #replaced: Block | null = null;
-  #journalsUpdate = false;
 
   constructor(context: InterceptContext) {
     this.#context = context;
@@ -114,13 +113,16 @@ export class Interceptor {
         this.#addTapeNode(name, inputs, outputs, gradient, saved, attributes),
       moveData: (backend, dataId) => this.#moveData(backend, dataId),
       makeTensor: (values, shape, dtype, backend) => this.#makeTensor(values, shape, dtype, backend),
+      // Noted when it is done: the plan may free the data after its last read.
       readSync: (dataId) => {
+        const values = this.#original.readSync(dataId);
         this.#noteRead(dataId);
-        return this.#original.readSync(dataId);
+        return values;
       },
       read: (dataId) => {
+        const values = this.#original.read(dataId);
         this.#noteRead(dataId);
-        return this.#original.read(dataId);
+        return values;
       },
       incRef: (tensor, backend) => this.#incRef(tensor, backend),
       disposeTensor: (tensor) => this.#disposeTensor(tensor),
@@ -143,8 +145,6 @@ export class Interceptor {
     const { iteration, meter, passthrough, residency } = this.#context;
     if (!iteration.isOpen || iteration.pass !== null) return apply();
     const start = meter.now();
-    this.#journalsUpdate =
-      this.#context.mayOffload && Number.isFinite(residency.limitBytes) && iteration.follower === null;
     if (!passthrough) iteration.pass = "update";
     meter.pass = "update";
     meter.mark();
@@ -167,6 +167,7 @@ export class Interceptor {
   /** Ends the open iteration, if there is one. */
   close(): void {
     if (this.#context.iteration.isOpen) this.#context.finished();
+    this.#forgetRollbacks();
     this.#weights = new Set();
   }
 
@@ -185,7 +186,7 @@ export class Interceptor {
     residency.tick();
     const reads = this.#present(inputs);
     const { pass } = iteration;
-    const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name);
+    const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name, reads);
     if (residency.limitBytes !== Number.POSITIVE_INFINITY) {
       const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
       if (residency.usedBytes + needBytes > residency.limitBytes) residency.makeRoom(needBytes);
@@ -197,13 +198,13 @@ export class Interceptor {
     const { isTimed } = iteration;
     const start = meter.tracing ? meter.now() : 0;
     const result = this.#nested(name, inputs, attributes, plannedBytes);
-    const ms = isTimed ? meter.sinceMark() : 0;
+    const ms = isTimed ? meter.sinceMark() : Number.NaN;
     if (meter.tracing) {
       meter.layer = this.layer;
       meter.kernel(name, start, residency.usedBytes);
     }
     this.#ran(name, inputs, attributes, reads, result, ms, meter.windowPeakBytes - before);
-    if (isTimed) meter.mark();
+    if (iteration.isTimed) meter.mark();
     return result;
   }
 
@@ -215,11 +216,13 @@ export class Interceptor {
     plannedBytes: number | undefined,
   ): KernelResult {
     const { residency } = this.#context;
+    const { nextBlock } = residency;
     this.#depth++;
     try {
       return this.#call(name, inputs, attributes);
     } catch (error) {
       if (!residency.adapter.isOutOfMemory(error)) throw error;
+      residency.discard(nextBlock);
       const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
       return residency.insist(needBytes, error, () => this.#call(name, inputs, attributes));
     } finally {
@@ -257,7 +260,7 @@ export class Interceptor {
 
   /** A tensor from JavaScript values as TF.js makes it, for replays. */
   makeOriginal(values: Values, shape: number[], dtype: DType | undefined): EngineTensor {
-    return this.#original.makeTensor(values, shape, dtype);
+    return this.#make(values, shape, dtype, undefined, tensorBytes(shape, dtype ?? "float32"));
   }
 
   #call(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
@@ -283,7 +286,7 @@ export class Interceptor {
       const entry = residency.entry(tensor.dataId) ?? residency.adopt(tensor.dataId);
       if (entry === undefined) continue;
       const { block } = entry;
-      block.lastTouch = residency.clock;
+      residency.touch(block);
       if (block.residency !== "device") absent = true;
       entries.push(entry);
     }
@@ -321,7 +324,6 @@ export class Interceptor {
         : this.#forwardAndBackward(f, xs, dy ?? null, allowNone);
       iteration.endPass();
       residency.rescueDropped();
-      this.#forgetRollbacks();
       return result;
     } catch (error) {
       this.#abort();
@@ -409,6 +411,12 @@ export class Interceptor {
     }
   }
 
+  /** The program itself gives the variable another value. */
+  #forgetRollback(name: string): void {
+    this.#rollbacks.get(name)?.value.dispose();
+    this.#rollbacks.delete(name);
+  }
+
   #forgetRollbacks(): void {
     for (const { value } of this.#rollbacks.values()) value.dispose();
     this.#rollbacks.clear();
@@ -455,7 +463,7 @@ export class Interceptor {
       this.#original.moveData(backend, dataId);
       return;
     }
-    entry.block.lastTouch = residency.clock;
+    residency.touch(entry.block);
     residency.ensure(entry.block, false);
   }
 
@@ -519,6 +527,7 @@ export class Interceptor {
   #variableLetsGo(variable: EngineVariable): void {
     const { iteration, residency } = this.#context;
     const { dataId, shape, dtype } = variable;
+    if (iteration.pass === null) this.#forgetRollback(variable.name);
     const block = residency.entry(dataId)?.block;
     if (block === undefined) return;
     block.variables = Math.max(0, block.variables - 1);
@@ -528,7 +537,7 @@ export class Interceptor {
     const { pass } = iteration;
     if (
       pass === null ||
-      (pass === "update" && !this.#journalsUpdate) ||
+      (pass === "update" && !this.#journalsUpdates()) ||
       this.#rollbacks.has(variable.name) ||
       variable.isDisposed
     )
@@ -537,6 +546,14 @@ export class Interceptor {
     const value = this.#engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
     value.kept = true;
     this.#rollbacks.set(variable.name, { variable, value });
+  }
+
+  /** An update can fail half-way until a plan has shown that it fits. Without any limit only its first run is watched. */
+  #journalsUpdates(): boolean {
+    const { iteration, mayOffload, residency } = this.#context;
+    if (!mayOffload) return false;
+    const { follower } = iteration;
+    return follower === null || (Number.isFinite(residency.limitBytes) && !follower.compiled.isProven);
   }
 
   #keep<T extends EngineTensor>(tensor: T): T {

@@ -6,10 +6,10 @@ import { VdnnError } from "../errors.ts";
 import type { Pass } from "../graph/graph.ts";
 import type { PlanStep, Tier } from "../plan/plan.ts";
 import type { IterationResult } from "../report/result.ts";
-import type { Block } from "./block.ts";
+import type { Block, Entry } from "./block.ts";
 import type { CompiledPlan, Follower } from "./follower.ts";
 import type { Meter } from "./meter.ts";
-import { type Op, OpLog } from "./oplog.ts";
+import { isRandom, type Op, OpLog } from "./oplog.ts";
 import type { Planner } from "./planner.ts";
 import { Replay, type ReplayContext } from "./replay.ts";
 import type { Residency } from "./residency.ts";
@@ -74,8 +74,8 @@ export class Iteration {
   }
 
   /** Device bytes that the plan foresees for the kernel about to run; undefined when it foresees another kernel or none. */
-  plannedNeed(name: string): number | undefined {
-    return this.#follower?.needOf(name);
+  plannedNeed(name: string, reads: readonly Entry[]): number | undefined {
+    return this.#follower?.needOf(name, reads);
   }
 
   /** A kernel has run: it is recorded, and what the plan puts after it is carried out. */
@@ -85,15 +85,15 @@ export class Iteration {
     const follower = this.#agree(op);
     if (follower === null) {
       op.layer = this.#layerNow();
+      if (Number.isNaN(op.ms)) op.ms = 0;
       this.log.add(op);
       return;
     }
     const { kernel, compiled } = follower;
-    // Once a plan was made with good times, kernels are not timed any more.
     const known = compiled.graph.kernels[kernel];
     op.layer = known?.layer ?? "";
     if (compiled.timings !== null) compiled.timings[kernel] = op.ms;
-    op.ms = known?.ms ?? op.ms;
+    op.ms = known?.ms ?? 0;
     op.needBytes = compiled.needBytes[kernel] ?? op.needBytes;
     this.log.add(op);
     follower.advance();
@@ -167,7 +167,10 @@ export class Iteration {
 
   #free(follower: Follower, tensor: number): void {
     this.#withBlock(follower, tensor, (block) => {
-      if (!this.#replay.release(block) && !block.kept && block.variables === 0) this.#residency.drop(block);
+      if (this.#replay.release(block) || block.kept || block.variables > 0) return;
+      // What cannot be made again stays until the program lets go of it.
+      if (!block.entries.some(({ alive, producer }) => alive && producer !== null && isRandom(producer.name)))
+        this.#residency.drop(block);
     });
   }
 
@@ -189,8 +192,18 @@ export class Iteration {
     if (step.tier !== "host") this.#prefetched++;
     this.#withBlock(follower, step.tensor, (block) => {
       if (step.tier === "host") this.#residency.readAhead(block);
-      else this.#residency.ensure(block, true, follower.compiled.keepingCopy.has(step));
+      else this.#bringAhead(block, follower.compiled.keepingCopy.has(step));
     });
+  }
+
+  /** What has no room now comes when a kernel asks for it, and then the budget has the last word. */
+  #bringAhead(block: Block, keepCopy: boolean): void {
+    try {
+      this.#residency.ensure(block, true, keepCopy);
+    } catch (error) {
+      const isShort = error instanceof VdnnError && ["ERR_OUT_OF_MEMORY", "ERR_HOST_MEMORY"].includes(error.code);
+      if (!isShort) throw error;
+    }
   }
 
   #recompute(follower: Follower, kernel: number): void {

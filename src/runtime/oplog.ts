@@ -59,6 +59,10 @@ export interface ConstantAttributes {
 /** Kernels that draw random numbers on the device: running them again gives others. */
 const RANDOM_KERNELS: ReadonlySet<string> = new Set(["Multinomial", "RandomUniformInt", "RandomUniform", "Dropout"]);
 
+export function isRandom(kernel: string): boolean {
+  return RANDOM_KERNELS.has(kernel);
+}
+
 export class OpLog {
   readonly ops: Op[] = [];
   /** A variable took the second block in place of the first. */
@@ -118,7 +122,7 @@ export class OpLog {
         inputs: distinct(op.reads.map((entry) => indices.of(entry.block))),
         outputs,
         workspaceBytes: Math.max(0, op.needBytes - freshBytes) + this.#inPlaceBytes(op, indices),
-        ...(op.name === CONSTANT || op.name === READ || RANDOM_KERNELS.has(op.name) ? { recomputable: false } : {}),
+        ...(op.name === CONSTANT || op.name === READ || isRandom(op.name) ? { recomputable: false } : {}),
       };
     });
     const used = new Set(kernels.map((kernel) => kernel.layer ?? ""));

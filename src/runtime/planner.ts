@@ -15,6 +15,7 @@ const MAX_PLANS = 32;
 
 interface Known {
   readonly compiled: CompiledPlan;
+  readonly fits: boolean;
   readonly summary: PlanSummary;
 }
 
@@ -68,30 +69,31 @@ export class Planner {
     outsideBytes: number,
   ): { readonly compiled: CompiledPlan; readonly fits: boolean } {
     const made = this.#plan(graph, machine, outsideBytes, `${graph.name}#${this.#count++}`, false);
-    this.#known = [made.known, ...this.#known].slice(0, MAX_PLANS);
-    return { compiled: made.known.compiled, fits: made.fits };
+    this.#known = [made, ...this.#known].slice(0, MAX_PLANS);
+    return made;
   }
 
   /** Plans the same iteration once more, with the times that a planned one took. Its plan takes the place of the old. */
   calibrate(old: CompiledPlan, machine: Machine, outsideBytes: number): Graph {
     const { graph, timings } = old;
-    const kernels = graph.kernels.map((kernel, k) => ({ ...kernel, ms: timings?.[k] ?? kernel.ms }));
+    const timeOf = (k: number): number => timings?.[k] ?? Number.NaN;
+    const kernels = graph.kernels.map((kernel, k) => ({
+      ...kernel,
+      ms: Number.isNaN(timeOf(k)) ? kernel.ms : timeOf(k),
+    }));
     const timed: Graph = { ...graph, kernels };
-    this.#known = this.#known.map((known) =>
-      known.compiled === old ? this.#plan(timed, machine, outsideBytes, known.summary.signature, true).known : known,
-    );
+    this.#known = this.#known.map((known) => {
+      if (known.compiled !== old) return known;
+      const made = this.#plan(timed, machine, outsideBytes, known.summary.signature, true);
+      // The machine may have less room by now; a plan that kept the budget is not given up for one that does not.
+      return made.fits || !known.fits ? made : { ...known, compiled: { ...old, timings: null, isProven: true } };
+    });
     return timed;
   }
 
-  #plan(
-    graph: Graph,
-    machine: Machine,
-    outsideBytes: number,
-    signature: string,
-    calibrated: boolean,
-  ): { readonly known: Known; readonly fits: boolean } {
+  #plan(graph: Graph, machine: Machine, outsideBytes: number, signature: string, calibrated: boolean): Known {
     const { plan, fits } = makePlan(graph, machine, this.#policy);
-    const compiled = compile(graph, plan, calibrated);
+    const compiled = compile(graph, plan, calibrated, fits);
     const offloaded = new Set(plan.steps.flatMap((step) => (step.kind === "offload" ? [step.tensor] : [])));
     const summary: PlanSummary = {
       signature,
@@ -104,7 +106,7 @@ export class Planner {
       oracleMs: plan.predicted.oracleMs,
       lowerBoundMs: plan.predicted.lowerBoundMs,
     };
-    return { known: { compiled, summary }, fits };
+    return { compiled, fits, summary };
   }
 
   /** Plans no longer apply: the machine is not what they were made for. One that is being followed goes on to its end. */

@@ -155,7 +155,7 @@ export class Replay {
     let { dataId } = entry;
     if (entry.alive) {
       residency.ensure(entry.block, true);
-      entry.block.lastTouch = residency.clock;
+      residency.touch(entry.block);
     } else {
       if (!this.#standIns.has(entry)) {
         const { producer } = entry;
@@ -171,7 +171,7 @@ export class Replay {
       const block = residency.entry(dataId)?.block;
       if (block !== undefined) {
         residency.ensure(block, true);
-        block.lastTouch = residency.clock;
+        residency.touch(block);
       }
     }
     residency.adapter.backend.incRef(dataId);

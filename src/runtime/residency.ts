@@ -37,6 +37,8 @@ export interface ResidencyOptions {
   readonly budgetBytes: number;
   /** Chooses what leaves when room is needed, or null when nothing may. */
   readonly chooseVictim: (needBytes: number) => Block | null;
+  /** Position of a block's next use; larger = needed later. */
+  readonly nextUse: (block: Block) => number;
   /** Brings back a block whose bytes are nowhere, by running recorded kernels again. */
   readonly rebuild: (block: Block) => void;
   /** Says why `needBytes` cannot be had. @param refusal the error of the device's own allocator, where that was the cause */
@@ -55,11 +57,15 @@ export class Residency {
   /** Bytes up to which the device's own allocator has granted what was asked; Infinity while it never refused. */
   #grantedBytes = Number.POSITIVE_INFINITY;
   #moving = false;
+  /** Everything is coming back for good: nobody leaves. */
+  #settling = false;
   #sharedBlock: Block | null = null;
   #clock = 0;
   #ticks = 0;
   /** Clocks of the kernels that wait for the one that runs now. */
   readonly #waiting: number[] = [];
+  /** Blocks before this one may be a nested kernel's. */
+  #nestedBlock = 0;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
@@ -87,7 +93,13 @@ export class Residency {
     } finally {
       this.#waiting.pop();
       this.#clock = outer;
+      this.#nestedBlock = this.#nextBlock;
     }
+  }
+
+  /** The running kernel uses it. The stamp of a kernel that waits for this one holds longer, and stays. */
+  touch(block: Block): void {
+    if (!this.#waiting.includes(block.lastTouch)) block.lastTouch = this.#clock;
   }
 
   /** A kernel that has begun and not ended uses it. */
@@ -143,11 +155,20 @@ export class Residency {
     }
   }
 
-  /** Brings everything back to the device and stops listening. */
+  /** Brings everything back to the device, budget or not. @throws VdnnError `ERR_OUT_OF_MEMORY` when the device refuses */
+  settle(): void {
+    this.#settling = true;
+    try {
+      for (const block of this.blocks()) if (block.residency === "away") this.#bringIn(block, false);
+      this.#forgetCopies();
+    } finally {
+      this.#settling = false;
+    }
+  }
+
+  /** Stops listening, when everything is back. */
   uninstall(): void {
     const { storage, backend } = this.adapter;
-    for (const block of this.blocks()) if (block.residency === "away") this.#bringIn(block, false);
-    this.#forgetCopies();
     for (const owner of [storage, backend] as object[]) {
       for (const name of ["set", "delete", "incRef"])
         if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
@@ -174,15 +195,15 @@ export class Residency {
     }
   }
 
-  /** Makes room for `bytes` more on the device, or throws `ERR_OUT_OF_MEMORY`. */
+  /**
+   * Makes room for `bytes` more on the device.
+   *
+   * @throws VdnnError `ERR_OUT_OF_MEMORY`, or `ERR_HOST_MEMORY` when there is no place for what should leave
+   */
   makeRoom(bytes: number): void {
-    const { budgetBytes, chooseVictim, outOfMemory } = this.#options;
-    while (this.#usedBytes + bytes > this.limitBytes) {
-      const victim = chooseVictim(bytes);
-      if (victim !== null) this.offload(victim, victim.lastTouch);
-      else if (this.#usedBytes + bytes > budgetBytes) throw outOfMemory(bytes);
-      else return;
-    }
+    const { budgetBytes, outOfMemory } = this.#options;
+    const hostFull = this.#sendAway(bytes, this.limitBytes);
+    if (this.#usedBytes + bytes > budgetBytes) throw hostFull ?? outOfMemory(bytes);
   }
 
   /**
@@ -195,7 +216,10 @@ export class Residency {
     const { outOfMemory, refused } = this.#options;
     let error = refusal;
     for (let goal = Math.max(needBytes, MIB); ; goal *= 4) {
-      if (!this.#sendAway(goal)) throw outOfMemory(needBytes, error);
+      const before = this.#usedBytes;
+      this.#sendAway(goal, before);
+      if (this.#usedBytes === before) throw outOfMemory(needBytes, error);
+      const firstBlock = this.#nextBlock;
       try {
         const result = action();
         this.#grantedBytes = Math.min(this.#grantedBytes, this.#usedBytes);
@@ -203,21 +227,42 @@ export class Residency {
         return result;
       } catch (next) {
         if (!this.adapter.isOutOfMemory(next)) throw next;
+        this.discard(firstBlock);
         error = next;
       }
     }
   }
 
-  /** Offloads until `bytes` are freed. False when nothing could leave. */
-  #sendAway(bytes: number): boolean {
-    const goal = this.#usedBytes - bytes;
-    const before = this.#usedBytes;
-    while (this.#usedBytes > goal) {
-      const victim = this.#options.chooseVictim(bytes);
-      if (victim === null) break;
-      this.offload(victim, victim.lastTouch);
+  /** Number of the next block that is created: what a refused kernel has left behind is numbered from there. */
+  get nextBlock(): number {
+    return this.#nextBlock;
+  }
+
+  /** Frees the temporaries of a kernel that was refused in the middle. TF.js has lost them. */
+  discard(firstBlock: number): void {
+    const first = Math.max(firstBlock, this.#nestedBlock);
+    for (const { dataId, block } of [...this.#entries.values()]) {
+      if (block.id >= first && block.residency === "device") this.adapter.backend.disposeData(dataId, true);
     }
-    return this.#usedBytes < before;
+  }
+
+  /**
+   * Others leave until `bytes` more stay below the limit, or nothing more can.
+   *
+   * @returns why it stopped early, where that is a full host
+   */
+  #sendAway(bytes: number, limitBytes: number): VdnnError | undefined {
+    while (this.#usedBytes + bytes > limitBytes) {
+      const victim = this.#settling ? null : this.#options.chooseVictim(bytes);
+      if (victim === null) return undefined;
+      try {
+        this.offload(victim, this.#options.nextUse(victim));
+      } catch (error) {
+        if (error instanceof VdnnError && error.code === "ERR_HOST_MEMORY") return error;
+        throw error;
+      }
+    }
+    return undefined;
   }
 
   /** Copies a block to the vault, if it has no copy there, and frees its device memory. @param nextUse larger = needed later */
@@ -356,17 +401,9 @@ export class Residency {
     if (shared === null) {
       this.#grow(block.bytes);
       // The kernel's own temporaries were not foreseen: give back what can still leave, so that the excess is short.
-      if (this.#usedBytes > this.limitBytes) this.#shrinkToLimit();
+      if (this.#usedBytes > this.limitBytes) this.#sendAway(0, this.limitBytes);
     }
     return entry;
-  }
-
-  #shrinkToLimit(): void {
-    while (this.#usedBytes > this.limitBytes) {
-      const victim = this.#options.chooseVictim(0);
-      if (victim === null) return;
-      this.offload(victim, victim.lastTouch);
-    }
   }
 
   #newBlock(bytes: number): Block {

@@ -124,6 +124,7 @@ export class Session {
       meter: this.#meter,
       budgetBytes: options.deviceBytes,
       chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
+      nextUse: (block) => this.#victims().nextUse(block),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
       refused: (needBytes) => this.#refused(needBytes),
@@ -218,13 +219,15 @@ export class Session {
   /** The synchronous part of `dispose`; the spill streams end with the process. */
   detach(): void {
     if (!this.#attached) return;
-    this.#attached = false;
     this.#interceptor.close();
+    // The one step that can fail. The session goes on then, and can be disposed when tensors were.
+    this.#residency.settle();
+    this.#attached = false;
     this.#restoreOptimizers();
-    this.#unmend();
     this.#layers.uninstall();
     this.#interceptor.uninstall();
     this.#residency.uninstall();
+    this.#unmend();
     active.delete(this.#engine);
   }
 

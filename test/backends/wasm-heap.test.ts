@@ -79,4 +79,21 @@ describe("a full WebAssembly heap", () => {
     }
     expect(await train()).toEqual(stock);
   });
+
+  test("keeps a session attached whose data has no place to come back to, until some of it is disposed", async () => {
+    const lift = limitHeap(3.5 * MIB);
+    const session = await virtualize(tf, { policy: "vdnn-all", deviceMemory: 3 * MIB });
+    const tensors = [1, 2, 3, 4].map((value) => tf.fill([256, 1024], value));
+    try {
+      await expect(session.dispose()).rejects.toMatchObject({ code: "ERR_OUT_OF_MEMORY" });
+      expect(tensors.map((tensor) => tensor.dataSync()[7])).toEqual([1, 2, 3, 4]);
+      tensors.pop()?.dispose();
+      await session.dispose();
+      expect(tensors.map((tensor) => tensor.dataSync()[7])).toEqual([1, 2, 3]);
+      await (await virtualize(tf, {})).dispose();
+    } finally {
+      tf.dispose(tensors);
+      lift();
+    }
+  });
 });

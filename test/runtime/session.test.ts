@@ -258,6 +258,26 @@ describe("data that is away", () => {
     expect(current.report().iterations).toHaveLength(1);
   });
 
+  test("that was drawn at random and read by the program is what the graph used", async () => {
+    const weight = tf.tidy(() => tf.variable(tf.randomNormal([64, 64], 0, 1, "float32", 3)));
+    const x = tf.ones([64, 64]);
+    const current = await open({ policy: "liveness" });
+    const optimizer = tf.train.sgd(1e-6);
+    for (let step = 0; step < 3; step++) {
+      optimizer.minimize(() => {
+        const h = x.matMul(weight) as tfjs.Tensor2D;
+        const drawn = tf.multinomial(tf.ones([1, 100]) as tfjs.Tensor2D, 1000, 7 + step);
+        const inGraph = drawn.sum();
+        const read = [...drawn.dataSync()].reduce((sum, value) => sum + value, 0);
+        expect(read).toBe(inGraph.dataSync()[0]);
+        return h.mean() as tfjs.Scalar;
+      });
+    }
+    // What is read last is read where it is, and not made again for it.
+    expect(current.report().iterations.map(({ demandFetches }) => demandFetches)).toEqual([0, 0, 0]);
+    tf.dispose([weight, x]);
+  });
+
   test("is back on the device after dispose", async () => {
     const current = await open({ policy: "vdnn-all", adversarial: true });
     const x = tf.tensor1d([1, 2, 3]);
