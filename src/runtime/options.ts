@@ -16,7 +16,7 @@ export interface VirtualizeOptions {
   readonly spill?: string | boolean;
   /** Most bytes in the spill file. Default: what the disk holds. */
   readonly spillMemory?: Size;
-  /** `none`, `liveness`, `vdnn-all`, `vdnn-conv`, `vdnn-dyn` or `checkpoint`. Default `auto`. */
+  /** `auto`, `none`, `liveness`, `vdnn-all`, `vdnn-conv`, `vdnn-dyn` or `checkpoint`. Default `auto`. */
   readonly policy?: string;
   /** Receives debug and warning records. Default: silent. */
   readonly logger?: Logger;

@@ -241,7 +241,7 @@ export class Residency {
   /** Frees the temporaries of a kernel that was refused in the middle. TF.js has lost them. */
   discard(firstBlock: number): void {
     const first = Math.max(firstBlock, this.#nestedBlock);
-    for (const { dataId, block } of [...this.#entries.values()]) {
+    for (const { dataId, block } of this.#entries.values()) {
       if (block.id >= first && block.residency === "device") this.adapter.backend.disposeData(dataId, true);
     }
   }

@@ -266,11 +266,11 @@ describe("data that is away", () => {
     for (let step = 0; step < 3; step++) {
       optimizer.minimize(() => {
         const h = x.matMul(weight) as tfjs.Tensor2D;
-        const drawn = tf.multinomial(tf.ones([1, 100]) as tfjs.Tensor2D, 1000, 7 + step);
+        const drawn = tf.multinomial(tf.ones<tfjs.Rank.R2>([1, 100]), 1000, 7 + step);
         const inGraph = drawn.sum();
         const read = [...drawn.dataSync()].reduce((sum, value) => sum + value, 0);
         expect(read).toBe(inGraph.dataSync()[0]);
-        return h.mean() as tfjs.Scalar;
+        return h.mean<tfjs.Scalar>();
       });
     }
     // What is read last is read where it is, and not made again for it.
