@@ -48,12 +48,16 @@ export function speedTables({ nets, rounds, steps, budgetPercent, hostPercent }:
   return nets.map(({ workload, rows }) => ({
     caption:
       `Step time of ${describeWorkload(workload)}, measured: ${rounds} interleaved rounds of ${steps} steps, ratios to stock in ` +
-      `the same round. budget: auto at ${budgetPercent} % of stock's peak; half: auto halfway between the peaks of liveness ` +
+      `the same round. budget: ${policyOf(rows, "budget")} at ${budgetPercent} % of stock's peak; half: ${policyOf(rows, "half")} halfway between the peaks of liveness ` +
       "and vdnn-all; offload-ram and offload-disk: every feature map leaves (vdnn-all), to disk with host memory for " +
       `${hostPercent} % of it. Copy, stall and bytes are medians per step.`,
     header: ["mode", "ratio", "min", "max", "median ms", "min ms", "copy ms", "stall ms", "offloaded", "to disk"],
     rows: rows.map(cells),
   }));
+}
+
+function policyOf(rows: readonly SpeedRow[], mode: SpeedMode): string {
+  return rows.find((row) => row.mode === mode)?.session?.policy ?? "not run";
 }
 
 function cells({ mode, ratio, stepMs, iterations, failure }: SpeedRow): string[] {

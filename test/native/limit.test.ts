@@ -6,10 +6,10 @@ import { describe, expect, test } from "vitest";
 import { runTrial, sameBits, type SessionSettings, type TrialResult } from "../../benchmarks/trial.ts";
 import { MIB } from "../../src/units.ts";
 
-const CAP_MIB = 72;
+const CAP_MIB = 128;
 const WORKLOAD = {
   network: "chain",
-  options: { depth: 44, width: 32, imageSize: 32, classes: 10 },
+  options: { depth: 60, width: 32, imageSize: 32, classes: 10 },
   batch: 16,
 };
 
