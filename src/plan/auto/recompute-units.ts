@@ -5,7 +5,8 @@
  * is re-run in the order of the first pass, as far as it had come. Most units are one kernel.
  *
  * Tensors that exist before the iteration (weights, state, inputs) cannot be rebuilt. A kernel that updates one never runs
- * again, and one that reads one may only run again until the next update.
+ * again, and one that reads one may only run again until the next update. Nothing runs again once the update pass has begun:
+ * by then the program has let go of what a chain might have to go back to, and its weights are on their way out.
  */
 import type { Graph, GraphKernel, KernelIndex } from "../../graph/graph.ts";
 import { existsBefore } from "../../graph/lifetimes.ts";
@@ -35,7 +36,8 @@ export function recomputeUnits(graph: Graph): Units {
     for (const t of outputs) if (writers[t]?.at(-1) !== k) writers[t]?.push(k);
   });
   const pinned = (t: number): boolean => existsBefore(tensors[t]?.role ?? "weight") || writers[t]?.length === 0;
-  const deadline = new Int32Array(n).fill(n - 1);
+  const update = kernels.findIndex(({ pass }) => pass === "update");
+  const deadline = new Int32Array(n).fill(update < 0 ? n - 1 : update);
   const parent = Int32Array.from({ length: n }, (_, k) => k);
   writers.forEach((list, t) => {
     if (pinned(t)) return;
