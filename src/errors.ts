@@ -49,3 +49,8 @@ export class VdnnError extends Error {
     this.details = details;
   }
 }
+
+/** It is one of vdnn's own errors, with this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is VdnnError {
+  return error instanceof VdnnError && error.code === code;
+}

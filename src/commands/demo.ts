@@ -4,7 +4,7 @@
  */
 import { type BackendName, loadTensorFlow } from "../backends/load.ts";
 import { registerWasmTrainingKernels } from "../backends/wasm-kernels.ts";
-import { VdnnError } from "../errors.ts";
+import { hasCode, VdnnError } from "../errors.ts";
 import { findNetwork } from "../networks/index.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
@@ -117,7 +117,7 @@ function createRuns(tf: TensorFlow, training: Training): Runs {
       try {
         return await train(title, options);
       } catch (error) {
-        if (error instanceof VdnnError && error.code === "ERR_OUT_OF_MEMORY") return error;
+        if (hasCode(error, "ERR_OUT_OF_MEMORY")) return error;
         throw error;
       }
     },

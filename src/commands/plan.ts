@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { VdnnError } from "../errors.ts";
+import { hasCode, VdnnError } from "../errors.ts";
 import { lowerBoundMs } from "../plan/auto/bounds.ts";
 import { problemOf } from "../plan/auto/gaps.ts";
 import { describe, type Why } from "../plan/describe.ts";
@@ -100,7 +100,7 @@ function checkedPlan({ graph, machine }: PlanSource, policy: Policy): Made {
 
 /** @throws anything that is no verdict about the plan */
 function messageOf(error: unknown): string {
-  if (error instanceof VdnnError && error.code === "ERR_INVALID_PLAN") return error.message;
+  if (hasCode(error, "ERR_INVALID_PLAN")) return error.message;
   throw error;
 }
 

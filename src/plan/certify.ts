@@ -16,7 +16,7 @@ import { modelOf } from "./certify/model.ts";
 import { solve } from "./certify/program.ts";
 import { stepsOf } from "./certify/steps.ts";
 import type { PlanStep } from "./plan.ts";
-import type { Machine } from "./policy.ts";
+import { canMove, type Machine } from "./policy.ts";
 import { validate } from "./validate.ts";
 
 export interface CertifyOptions {
@@ -96,11 +96,10 @@ async function solveList(graph: Graph, machine: Machine, maxNodes: number, limit
   const lives = livesOf(graph);
   const oracleMs = graph.kernels.reduce((sum, { ms }) => sum + ms, 0);
   const none: Found = { optimalMs: Number.POSITIVE_INFINITY, boundMs: Number.POSITIVE_INFINITY, steps: undefined };
-  const canMove = machine.hostBytes > 0 && machine.offloadGBps > 0 && machine.prefetchGBps > 0;
   if (lives.during.every((bytes) => bytes <= machine.deviceBytes)) {
     return { optimalMs: oracleMs, boundMs: oracleMs, steps: keepAll(graph, lives) };
   }
-  if (!canMove || lives.gaps.length === 0) return none;
+  if (!canMove(machine) || lives.gaps.length === 0) return none;
   const { text, timeMs } = modelOf(graph, machine, lives, limitMs);
   const { status, values, bound } = await solve(text, maxNodes);
   // Infeasible within a limit: nothing is faster than the limit.

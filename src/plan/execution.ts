@@ -244,6 +244,7 @@ export class Execution {
   }
 }
 
-function msPerByte(gigabytesPerSecond: number): number {
+/** Time that a copy takes, ms per byte; Infinity without bandwidth. */
+export function msPerByte(gigabytesPerSecond: number): number {
   return gigabytesPerSecond > 0 ? 1 / (gigabytesPerSecond * 1e6) : Number.POSITIVE_INFINITY;
 }

@@ -10,8 +10,6 @@ import { ON_DEVICE, ON_HOST, ON_SPILL } from "./execution.ts";
 import type { PlanStep } from "./plan.ts";
 import type { Machine } from "./policy.ts";
 
-export { awayAtStart } from "./copies.ts";
-
 export interface DryRun {
   readonly peakDeviceBytes: number;
   /** Kernel at which the peak occurs. */

@@ -26,6 +26,11 @@ export interface Machine {
   readonly spillReadGBps?: number;
 }
 
+/** Data can leave the device and come back. */
+export function canMove({ hostBytes, offloadGBps, prefetchGBps }: Machine): boolean {
+  return hostBytes > 0 && offloadGBps > 0 && prefetchGBps > 0;
+}
+
 export interface PolicyDecision {
   readonly steps: readonly PlanStep[];
   /** The policy's own name, with the choice it made where there was one: `vdnn-dyn: vdnn-conv`. */

@@ -2,7 +2,7 @@
  * One training iteration as it runs: forward, backward, and the update if one follows. It keeps the record, follows the plan
  * while the record agrees with it, and carries out the plan's steps after each kernel.
  */
-import { VdnnError } from "../errors.ts";
+import { hasCode } from "../errors.ts";
 import type { Pass } from "../graph/graph.ts";
 import type { PlanStep, Tier } from "../plan/plan.ts";
 import type { IterationResult } from "../report/result.ts";
@@ -183,7 +183,7 @@ export class Iteration {
         if (tier === "spill") this.#residency.spill(block);
       } catch (error) {
         // The host is full: the tensor stays, and the device budget has the last word.
-        if (!(error instanceof VdnnError && error.code === "ERR_HOST_MEMORY")) throw error;
+        if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;
       }
     });
   }
@@ -201,8 +201,7 @@ export class Iteration {
     try {
       this.#residency.ensure(block, true, keepCopy);
     } catch (error) {
-      const isShort = error instanceof VdnnError && ["ERR_OUT_OF_MEMORY", "ERR_HOST_MEMORY"].includes(error.code);
-      if (!isShort) throw error;
+      if (!hasCode(error, "ERR_OUT_OF_MEMORY") && !hasCode(error, "ERR_HOST_MEMORY")) throw error;
     }
   }
 

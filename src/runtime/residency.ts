@@ -11,7 +11,7 @@
  * never released while it is pinned by the kernel that runs.
  */
 import type { DeviceAdapter } from "../backends/adapter.ts";
-import { VdnnError } from "../errors.ts";
+import { hasCode, VdnnError } from "../errors.ts";
 import type { HostSlot } from "../memory/host-pool.ts";
 import type { Parcel, Vault } from "../memory/vault.ts";
 import type { Block, Entry } from "./block.ts";
@@ -258,7 +258,7 @@ export class Residency {
       try {
         this.offload(victim, this.#options.nextUse(victim));
       } catch (error) {
-        if (error instanceof VdnnError && error.code === "ERR_HOST_MEMORY") return error;
+        if (hasCode(error, "ERR_HOST_MEMORY")) return error;
         throw error;
       }
     }
@@ -289,7 +289,7 @@ export class Residency {
     try {
       return vault.put(block.bytes, nextUse, fill);
     } catch (error) {
-      if (!(error instanceof VdnnError && error.code === "ERR_HOST_MEMORY") || !this.#forgetCopies()) throw error;
+      if (!hasCode(error, "ERR_HOST_MEMORY") || !this.#forgetCopies()) throw error;
       return vault.put(block.bytes, nextUse, fill);
     }
   }

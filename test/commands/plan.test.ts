@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli.ts";
 import { readGraph, writeGraph } from "../../src/graph/file.ts";
 import type { Graph } from "../../src/graph/graph.ts";
@@ -13,6 +13,7 @@ import { policies } from "../../src/plan/policies/index.ts";
 import { validate } from "../../src/plan/validate.ts";
 import type { ChromeTrace } from "../../src/report/trace-events.ts";
 import { smallGraph } from "../support/small-graphs.ts";
+import { catchOutput } from "./stdio.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vdnn-plan-"));
 const small = join(folder, "small.json");
@@ -38,28 +39,11 @@ const leastBytes = floorOf(graph).bytes;
 const allBytes = asItIs(graph).bytes;
 const tight = String(Math.ceil((leastBytes + allBytes) / 2));
 const TIGHT = ["plan", "--graph", small, "--device-memory", tight, "--link", "1GBps", "--moves", "50"];
-let stdout = "";
-let stderr = "";
+const output = catchOutput();
 
 beforeAll(async () => {
   await writeGraph(small, graph);
   await writeGraph(zipped, graph);
-});
-
-beforeEach(() => {
-  [stdout, stderr] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    stdout += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
 });
 
 afterAll(() => {
@@ -78,21 +62,21 @@ interface Document extends Plan {
 }
 
 function document(): Document {
-  return JSON.parse(stdout) as Document;
+  return JSON.parse(output.stdout) as Document;
 }
 
 describe("vdnn plan", () => {
   it("says what the budget costs and how far from optimal it is at most; times of planning are not among results", async () => {
     expect(await main(TIGHT)).toBe(0);
-    expect(stdout).toMatch(/^auto: step \d\.\d{3} × oracle, (optimal|at most \d+\.\d % from optimal)$/m);
-    expect(stdout).toMatch(/^auto +yes +\d/m);
-    expect(stdout).not.toContain("planned in");
-    expect(stderr).toMatch(/^vdnn: auto planned in [\d.]+ m?s; valid \(checked in [\d.]+ m?s\)\n$/);
+    expect(output.stdout).toMatch(/^auto: step \d\.\d{3} × oracle, (optimal|at most \d+\.\d % from optimal)$/m);
+    expect(output.stdout).toMatch(/^auto +yes +\d/m);
+    expect(output.stdout).not.toContain("planned in");
+    expect(output.stderr).toMatch(/^vdnn: auto planned in [\d.]+ m?s; valid \(checked in [\d.]+ m?s\)\n$/);
   });
 
   it("prints a plan that is valid on the machine that it names, the same each time", async () => {
     expect(await main([...TIGHT, "--json"])).toBe(0);
-    const first = stdout;
+    const first = output.stdout;
     const { schema, steps, predicted, graph: name, policy, machine, fits } = document();
     expect({ schema, name, policy, machine, fits }).toEqual({
       schema: "vdnn-plan/1",
@@ -112,9 +96,9 @@ describe("vdnn plan", () => {
     expect(checked.stepMs).toBeCloseTo(predicted.stepMs, 9);
     expect(checked.peakDeviceBytes).toBe(predicted.peakDeviceBytes);
     expect(predicted.lowerBoundMs).toBeLessThanOrEqual(predicted.stepMs);
-    stdout = "";
+    output.stdout = "";
     await main([...TIGHT, "--json"]);
-    expect(stdout).toBe(first);
+    expect(output.stdout).toBe(first);
   });
 
   it("reads gzipped graphs, and plans without a budget where none is given", async () => {
@@ -126,10 +110,10 @@ describe("vdnn plan", () => {
 
   it("compares policies in one table", async () => {
     expect(await main([...TIGHT, "--policy", "all"])).toBe(0);
-    for (const { name } of policies) expect(stdout).toMatch(new RegExp(`^${name}.* (yes|NO) `, "m"));
-    stdout = "";
+    for (const { name } of policies) expect(output.stdout).toMatch(new RegExp(`^${name}.* (yes|NO) `, "m"));
+    output.stdout = "";
     expect(await main([...TIGHT, "--policy", "auto", "--policy", "vdnn-dyn", "--json"])).toBe(0);
-    const { schema, plans } = JSON.parse(stdout) as { schema: string; plans: Document[] };
+    const { schema, plans } = JSON.parse(output.stdout) as { schema: string; plans: Document[] };
     expect(schema).toBe("vdnn-plans/1");
     expect(plans.map(({ policy }) => policy.split(":")[0])).toEqual(["auto", "vdnn-dyn"]);
   });
@@ -153,7 +137,7 @@ describe("vdnn plan", () => {
       spillWriteGBps: 2,
       spillReadGBps: 3,
     });
-    stdout = "";
+    output.stdout = "";
     expect(await main([...TIGHT, "--spill", "3.2GBps", "--json"])).toBe(0);
     expect(document().budgets).toMatchObject({ spillBytes: null, spillWriteGBps: 3.2 });
   });
@@ -161,7 +145,7 @@ describe("vdnn plan", () => {
   it("moves nothing over a link of 0, and runs nothing again when told so", async () => {
     expect(await main([...TIGHT, "--link", "0", "--json"])).toBe(0);
     expect(new Set(document().steps.map(({ kind }) => kind))).toEqual(new Set(["compute", "recompute", "free"]));
-    stdout = "";
+    output.stdout = "";
     expect(await main([...TIGHT, "--no-recompute", "--json"])).toBe(0);
     expect(document().steps.map(({ kind }) => kind)).not.toContain("recompute");
   });
@@ -171,24 +155,24 @@ describe("vdnn plan", () => {
     const { certificate, predicted } = document();
     expect(certificate?.optimalMs).toBeLessThanOrEqual(predicted.stepMs + 1e-9);
     expect(certificate?.boundMs).toBeGreaterThanOrEqual(predicted.lowerBoundMs - 1e-9);
-    stdout = "";
+    output.stdout = "";
     expect(await main([...TIGHT, "--no-recompute", "--certify"])).toBe(0);
-    expect(stdout).toMatch(/certified: the (optimum|best known) is [\d.]+ ms/);
+    expect(output.stdout).toMatch(/certified: the (optimum|best known) is [\d.]+ ms/);
   });
 
   it("will not try to prove a large one", async () => {
     expect(await main(["plan", "--network", "alexnet", "--batch", "8", "--certify"])).toBe(2);
-    expect(stdout).toBe("");
-    expect(stderr).toMatch(/certify: the graph has \d+ kernels, and optima are proven up to 16/);
+    expect(output.stdout).toBe("");
+    expect(output.stderr).toMatch(/certify: the graph has \d+ kernels, and optima are proven up to 16/);
   });
 
   it("says why, in words and as data", async () => {
     expect(await main([...TIGHT, "--why"])).toBe(0);
     for (const text of ["Peak of the iteration as it is:", "Hungriest kernel:", "Stalls:", "smallest, copies alone"]) {
-      expect(stdout).toContain(text);
+      expect(output.stdout).toContain(text);
     }
-    expect(stdout.indexOf("What would help:")).toBeLessThan(stdout.indexOf("What would not:"));
-    stdout = "";
+    expect(output.stdout.indexOf("What would help:")).toBeLessThan(output.stdout.indexOf("What would not:"));
+    output.stdout = "";
     expect(await main([...TIGHT, "--why", "--json"])).toBe(0);
     expect(document().why).toMatchObject({ peak: { bytes: allBytes }, floor: { bytes: leastBytes } });
   });
@@ -209,10 +193,12 @@ describe("vdnn plan", () => {
   it("exits with 3 when nothing fits, and names a budget that works", async () => {
     const flags = ["plan", "--graph", small, "--link", "1", "--device-memory"];
     expect(await main([...flags, String(leastBytes - 1), "--json"])).toBe(3);
-    const { error } = JSON.parse(stdout) as { error: { code: string; details: { smallestFeasibleBytes: number } } };
+    const { error } = JSON.parse(output.stdout) as {
+      error: { code: string; details: { smallestFeasibleBytes: number } };
+    };
     expect(error.code).toBe("ERR_OUT_OF_MEMORY");
-    expect(stderr).toContain(`raise --device-memory to ${error.details.smallestFeasibleBytes}`);
-    stdout = "";
+    expect(output.stderr).toContain(`raise --device-memory to ${error.details.smallestFeasibleBytes}`);
+    output.stdout = "";
     expect(await main([...flags, String(error.details.smallestFeasibleBytes), "--json"])).toBe(0);
     expect(document().fits).toBe(true);
   });
@@ -230,13 +216,13 @@ describe("vdnn plan", () => {
       "checkpoint",
     ];
     expect(await main(flags)).toBe(3);
-    expect(stdout).toMatch(/^liveness +NO +- /m);
+    expect(output.stdout).toMatch(/^liveness +NO +- /m);
   });
 
   it("reads what simulate records", async () => {
     const path = join(folder, "recorded.json");
     await main(["simulate", "--network", "alexnet", "--batch", "8", "--policy", "liveness", "--record", path]);
-    stdout = "";
+    output.stdout = "";
     expect(await main(["plan", "--graph", path, "--device-memory", "2GiB", "--json"])).toBe(0);
     expect(document().graph).toBe((await readGraph(path)).name);
   });
@@ -262,12 +248,12 @@ describe("vdnn plan", () => {
     [["--graph", small, "--trace", "/nowhere/trace.json"], "--trace: there is no directory /nowhere"],
   ])("calls %j a usage error", async (flags, message) => {
     expect(await main(["plan", ...flags])).toBe(2);
-    expect(stdout).toBe("");
-    expect(stderr).toContain(message);
+    expect(output.stdout).toBe("");
+    expect(output.stderr).toContain(message);
   });
 
   it("says of a file that is no graph where it is wrong", async () => {
     expect(await main(["plan", "--graph", join(folder, "absent.json")])).toBe(1);
-    expect(stderr).toContain("cannot be read");
+    expect(output.stderr).toContain("cannot be read");
   });
 });

@@ -2,32 +2,16 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli.ts";
 import { checkGraph } from "../../src/graph/check.ts";
 import type { ChromeTrace } from "../../src/report/trace-events.ts";
 import type { SimulatedRun } from "../../src/simulator/row.ts";
+import { catchOutput } from "./stdio.ts";
 
 const SMALL = ["--network", "alexnet", "--batch", "8"];
 const folder = mkdtempSync(join(tmpdir(), "vdnn-simulate-"));
-let stdout = "";
-let stderr = "";
-
-beforeEach(() => {
-  [stdout, stderr] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    stdout += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const output = catchOutput();
 
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -44,17 +28,17 @@ interface Document {
 describe("vdnn simulate", () => {
   it("prints one row per policy, and below it what is modelled", async () => {
     expect(await main(["simulate", "--gpu", "titan-x", ...SMALL])).toBe(0);
-    expect(stderr).toBe("");
+    expect(output.stderr).toBe("");
     for (const policy of ["network-wide", "liveness", "vdnn-all", "vdnn-conv", "vdnn-dyn", "checkpoint", "auto"]) {
-      expect(stdout).toMatch(new RegExp(`^${policy} .* (yes|NO) `, "m"));
+      expect(output.stdout).toMatch(new RegExp(`^${policy} .* (yes|NO) `, "m"));
     }
-    expect(stdout).toContain("Everything is simulated; nothing ran.");
-    expect(stdout).toContain("fitted to");
+    expect(output.stdout).toContain("Everything is simulated; nothing ran.");
+    expect(output.stdout).toContain("fitted to");
   });
 
   it("prints one JSON document", async () => {
     expect(await main(["simulate", "--gpu", "Titan X", ...SMALL, "--policy", "vdnn-all", "--json"])).toBe(0);
-    const document = JSON.parse(stdout) as Document;
+    const document = JSON.parse(output.stdout) as Document;
     expect(document).toMatchObject({ schema: "vdnn-simulate/1", source: "simulated", network: "alexnet", batch: 8 });
     expect(document.runs.map(({ policy, algorithm }) => [policy, algorithm])).toEqual([
       ["vdnn-all", "m"],
@@ -69,7 +53,7 @@ describe("vdnn simulate", () => {
   it("takes the machine's numbers from flags", async () => {
     const flags = ["--device-memory", "1GiB", "--host-memory", "2GiB", "--link", "20", "--flops", "10T", "--json"];
     await main(["simulate", ...SMALL, "--policy", "liveness", ...flags]);
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(output.stdout)).toMatchObject({
       machine: { deviceBytes: 2 ** 30, hostBytes: 2 ** 31, link: { GBps: 20 }, flopsPerSecond: 1e13 },
     });
   });
@@ -87,7 +71,7 @@ describe("vdnn simulate", () => {
   it("exits with 3 when the policy that was asked for does not fit, and says by how much", async () => {
     const flags = ["--policy", "liveness", "--device-memory", "100MiB"];
     expect(await main(["simulate", ...SMALL, ...flags])).toBe(3);
-    expect(stderr).toMatch(/^vdnn: liveness needs \d+ MiB of device memory, but the budget is 100 MiB/);
+    expect(output.stderr).toMatch(/^vdnn: liveness needs \d+ MiB of device memory, but the budget is 100 MiB/);
   });
 
   it.each([
@@ -106,7 +90,7 @@ describe("vdnn simulate", () => {
     [["--policy", "auto", "--trace", "/nowhere/trace.json"], "--trace: there is no directory /nowhere"],
   ])("calls %j a usage error", async (flags, message) => {
     expect(await main(["simulate", ...flags])).toBe(2);
-    expect(stdout).toBe("");
-    expect(stderr).toContain(message);
+    expect(output.stdout).toBe("");
+    expect(output.stderr).toContain(message);
   });
 });

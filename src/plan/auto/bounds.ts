@@ -48,7 +48,7 @@
  * not come back: these (the latter after its last use) and what is overwritten before it is read are not counted at all. Ranges of slots that do not overlap add
  * up: the best set of ranges is found by weighted interval scheduling, one pass over the slots. QED
  */
-import type { Machine } from "../policy.ts";
+import { canMove, type Machine } from "../policy.ts";
 import { gapIntervals, worstOnly } from "./copy-costs.ts";
 import { cheapestCover } from "./cover.ts";
 import { DropCosts } from "./drop-costs.ts";
@@ -228,10 +228,6 @@ function chooseKernels(excess: Float64Array): number[] {
     if ((excess[worst] as number) > 0) chosen.push(worst);
   }
   return chosen;
-}
-
-function canMove({ hostBytes, offloadGBps, prefetchGBps }: Machine): boolean {
-  return hostBytes > 0 && offloadGBps > 0 && prefetchGBps > 0;
 }
 
 function raise(best: Float64Array, m: number, ms: number): void {

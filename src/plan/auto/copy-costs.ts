@@ -2,6 +2,7 @@
  * What a gap costs where the computing thread makes the copies itself, or where nothing can be copied at all: then the step takes
  * exactly as long as its kernels, its re-runs and its copies together, and the fewest bytes are the fastest plan.
  */
+import { msPerByte } from "../execution.ts";
 import type { Machine } from "../policy.ts";
 import { type Cover, cheapestCover, type Interval } from "./cover.ts";
 import type { Problem } from "./gaps.ts";
@@ -66,8 +67,4 @@ function paysOut({ previous, next, from, to }: Problem["gaps"], g: number): bool
   for (let h = previous[g] as number; h >= 0; h = previous[h] as number) if (length(h) >= length(g)) return false;
   for (let h = next[g] as number; h >= 0; h = next[h] as number) if (length(h) > length(g)) return false;
   return true;
-}
-
-function msPerByte(gigabytesPerSecond: number): number {
-  return gigabytesPerSecond > 0 ? 1 / (gigabytesPerSecond * 1e6) : Number.POSITIVE_INFINITY;
 }

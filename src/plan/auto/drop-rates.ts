@@ -2,6 +2,7 @@
  * What it costs at least, per byte, to drop what is in a gap and to build it again: its share of its writer's ms, and what brings back
  * the writer's inputs that are dead by then. Note [Lower bound] (bounds.ts) says why that is sound.
  */
+import { msPerByte } from "../execution.ts";
 import { existsAfter, existsBefore } from "../../graph/lifetimes.ts";
 import type { Machine } from "../policy.ts";
 import type { Problem } from "./gaps.ts";
@@ -101,8 +102,4 @@ function chainsOf({ gaps, flat, graph }: Problem): Chains {
   const hasGap = new Uint8Array(tensorCount);
   for (const t of gaps.tensor) hasGap[t] = 1;
   return { writer, lastUse, hasGap, isAlone };
-}
-
-function msPerByte(gigabytesPerSecond: number): number {
-  return gigabytesPerSecond > 0 ? 1 / (gigabytesPerSecond * 1e6) : Number.POSITIVE_INFINITY;
 }

@@ -6,10 +6,10 @@
  */
 import type { Graph } from "../../graph/graph.ts";
 import type { PlanStep } from "../plan.ts";
-import type { Machine } from "../policy.ts";
+import { canMove, type Machine } from "../policy.ts";
 import { flip } from "./flips.ts";
 import { problemOf, type Problem } from "./gaps.ts";
-import { canMove, improveFrom, type OffloadOptions, type OffloadPlan, planOffloads, startOffloads } from "./offload.ts";
+import { improveFrom, type OffloadOptions, type OffloadPlan, planOffloads, startOffloads } from "./offload.ts";
 import { planRecompute, toPairs, toReruns } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
 import { type Model, recomputeModel } from "./recompute-model.ts";

@@ -5,7 +5,7 @@
  */
 import type { Graph } from "../../graph/graph.ts";
 import type { PlanStep } from "../plan.ts";
-import type { Machine } from "../policy.ts";
+import { canMove, type Machine } from "../policy.ts";
 import { Decoder, KEEP, TO_HOST } from "./decode.ts";
 import { fewestBytes } from "./fewest-bytes.ts";
 import { type Problem, problemOf } from "./gaps.ts";
@@ -141,8 +141,4 @@ function leastPeak(problem: Problem, machine: Machine): OffloadPlan {
   const choice = new Uint8Array(problem.gaps.count).fill(canMove(machine) ? TO_HOST : KEEP);
   decoder.run(choice, new Search(problem, machine).start("farthest", 0));
   return { steps: decoder.steps(), stepMs: Number.POSITIVE_INFINITY, fits: false };
-}
-
-export function canMove({ hostBytes, offloadGBps, prefetchGBps }: Machine): boolean {
-  return hostBytes > 0 && offloadGBps > 0 && prefetchGBps > 0;
 }

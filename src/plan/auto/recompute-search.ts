@@ -8,17 +8,6 @@ import { outputBytes, rerunMs } from "./recompute-model.ts";
 import { restore, snapshot } from "./recompute-prices.ts";
 import { Trial } from "./recompute-trial.ts";
 
-/** Numbers in [0, 1); mulberry32. */
-export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), 1 | state);
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** Units that may run again and build something of size. */
 function usefulUnits({ model }: Lives): number[] {
   const useful: number[] = [];

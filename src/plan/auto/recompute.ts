@@ -3,10 +3,11 @@
  * moves. Prices find a plan at any size (recompute-prices.ts), the exact search makes it tight (recompute-search.ts).
  */
 import type { Graph } from "../../graph/graph.ts";
+import { randomOf } from "./random.ts";
 import { Lives } from "./recompute-lives.ts";
 import { type Model, recomputeModel } from "./recompute-model.ts";
 import { type PriceOptions, priceDescent, restore, type Snapshot, snapshot } from "./recompute-prices.ts";
-import { anneal, prune, repair, seeded } from "./recompute-search.ts";
+import { anneal, prune, repair } from "./recompute-search.ts";
 import type { Rerun } from "./rewrite.ts";
 
 export interface RecomputeOptions {
@@ -75,7 +76,7 @@ export function planRecompute(graph: Graph, deviceBytes: number, options: Recomp
   if (best.peakBytes <= deviceBytes && effort > 0) {
     restore(lives, best.runs);
     lives.follow();
-    anneal(lives, deviceBytes, effort * moves, effort * work, seeded(seed));
+    anneal(lives, deviceBytes, effort * moves, effort * work, randomOf(seed));
     best = attempt(lives);
   }
   return result(model, best, deviceBytes);

@@ -8,10 +8,10 @@ import { lowerBoundMs as boundOf } from "../auto/bounds.ts";
 import { problemOf } from "../auto/gaps.ts";
 import { type JointOptions, type JointPlan, planJoint, planRebuilt } from "../auto/joint.ts";
 import { planBlocking } from "../auto/joint-blocking.ts";
-import { canMove, type OffloadPlan, planFirst, planKept, planOffloads } from "../auto/offload.ts";
+import { type OffloadPlan, planFirst, planKept, planOffloads } from "../auto/offload.ts";
 import { dryRun } from "../ledger.ts";
 import type { PlanStep } from "../plan.ts";
-import type { Machine, Policy, PolicyDecision } from "../policy.ts";
+import { canMove, type Machine, type Policy, type PolicyDecision } from "../policy.ts";
 import { timeline } from "../timeline.ts";
 
 export interface AutoOptions {
