@@ -5,6 +5,7 @@
  * allocator loses to fragmentation, so the device budget stays below the cap: the least headroom that works is looked for.
  * One process per trial; an allocation that fails waits 10 s first.
  */
+import { cappedAllocator } from "../src/commands/trial-process.ts";
 import { formatBytes, MIB } from "../src/units.ts";
 import { type Environment, environment, type Outcome, progress, publish, runAsProgram, type Table } from "./harness.ts";
 import { integer, readOptions } from "./options.ts";
@@ -77,7 +78,7 @@ await runAsProgram(import.meta.url, async () => {
     );
     const session =
       headroomMib === null ? null : { policy: options.policy, deviceMemory: (limitMib - headroomMib) * MIB };
-    const env = capped ? { TF_CPU_ALLOCATOR_USE_BFC: "1", TF_CPU_BFC_MEM_LIMIT_IN_MB: String(limitMib) } : {};
+    const env = capped ? cappedAllocator(limitMib * MIB) : {};
     const outcome = await runTrial({ backend: "tensorflow", workload, steps, session }, env);
     const reference = trials[0]?.outcome ?? outcome;
     const trial: LimitTrial = {

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { runTrial, sameBits, type SessionSettings, type TrialResult } from "../../benchmarks/trial.ts";
+import { cappedAllocator } from "../../src/commands/trial-process.ts";
 import { MIB } from "../../src/units.ts";
 
 const CAP_MIB = 128;
@@ -14,7 +15,7 @@ const WORKLOAD = {
 };
 
 async function train(session: SessionSettings | null, capped: boolean): Promise<TrialResult> {
-  const env = { TF_CPU_ALLOCATOR_USE_BFC: "1", TF_CPU_BFC_MEM_LIMIT_IN_MB: String(CAP_MIB) };
+  const env = cappedAllocator(CAP_MIB * MIB);
   const outcome = await runTrial({ backend: "tensorflow", workload: WORKLOAD, steps: 3, session }, capped ? env : {});
   if (!outcome.ok) throw new Error(outcome.reason);
   return outcome.value;
