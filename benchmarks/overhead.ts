@@ -28,6 +28,10 @@ const OPTIONS = {
   ops: { default: "5000", help: "adds outside an iteration, per sample" },
   chain: { default: "500", help: "operations in the chain that is differentiated" },
   repeats: { default: "5", help: "planned iterations per sample" },
+  warmup: {
+    default: "20",
+    help: "iterations and as many thousand adds per mode and round, discarded: V8 compiles anew for every session",
+  },
 };
 
 /** The budget is never reached: it switches on the estimate that every kernel needs under one. */
@@ -129,6 +133,7 @@ await runAsProgram(import.meta.url, async () => {
   const ops = integer(options.ops, "ops");
   const length = integer(options.chain, "chain");
   const repeats = integer(options.repeats, "repeats");
+  const warmup = integer(options.warmup, "warmup");
   const loaded = await loadTensorFlow(backendOption(options.backend));
   const { tf } = loaded;
   const modes = Object.keys(MODES);
@@ -143,10 +148,12 @@ await runAsProgram(import.meta.url, async () => {
     const settings = MODES[mode] ?? null;
     const session = settings === null ? null : await virtualize(tf, settings);
     const into = times.get(mode) as Times;
+    addMany(tf, warmup * 1000);
     into.outside.push(elapsed(() => addMany(tf, ops)));
     into.recorded.push(elapsed(() => differentiate(tf, length)));
     // The report closes the iteration, and closing it makes the plan.
     into.planning.push(elapsed(() => void session?.report()));
+    for (let i = 0; i < warmup; i++) differentiate(tf, length);
     for (let i = 0; i < repeats; i++) into.planned.push(elapsed(() => differentiate(tf, length)));
     kernels = Math.max(kernels, session?.report().iterations[0]?.kernels ?? 0);
     await session?.dispose();

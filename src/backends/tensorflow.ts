@@ -55,16 +55,11 @@ const SHARE_ALIGNMENT = 64;
 export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
   const backend = engineBackend as TensorFlowBackend;
   const { binding, tensorMap: storage } = backend;
+  const { TF_FLOAT, TF_INT32, TF_BOOL } = binding;
   const numericType = (dtype: DType): number =>
-    dtype === "float32" ? binding.TF_FLOAT : dtype === "int32" ? binding.TF_INT32 : binding.TF_BOOL;
+    dtype === "float32" ? TF_FLOAT : dtype === "int32" ? TF_INT32 : TF_BOOL;
   const typeName = (dtype: number): DType | null =>
-    dtype === binding.TF_FLOAT
-      ? "float32"
-      : dtype === binding.TF_INT32
-        ? "int32"
-        : dtype === binding.TF_BOOL
-          ? "bool"
-          : null;
+    dtype === TF_FLOAT ? "float32" : dtype === TF_INT32 ? "int32" : dtype === TF_BOOL ? "bool" : null;
   const typeAttribute = (name: string, value: number): OpAttribute => ({ name, type: binding.TF_ATTR_TYPE, value });
   const firstRow = binding.createTensor([1], binding.TF_INT32, new Int32Array([0]));
 

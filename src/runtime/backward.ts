@@ -56,6 +56,8 @@ function runNode(engine: Engine, node: TapeNode, gradients: GradientTable): Engi
     throw new Error(`Cannot compute gradient: gradient function not found for ${kernelName}.`);
   }
   const inputGradients = gradient(node.outputs.map((output) => gradients.get(output) ?? null));
+  let last = "";
+  for (const name in node.inputs) last = name;
   for (const name in node.inputs) {
     const x = node.inputs[name] as EngineTensor;
     const compute = inputGradients[name];
@@ -63,7 +65,8 @@ function runNode(engine: Engine, node: TapeNode, gradients: GradientTable): Engi
       const found = Object.keys(inputGradients).join(",");
       throw new Error(`Cannot backprop through input ${name}. Available gradients found: ${found}.`);
     }
-    const dx = engine.tidy(compute);
+    // What the last one leaves behind goes with the node's own scope, right after it.
+    const dx = name === last ? compute() : engine.tidy(compute);
     if (dx.dtype !== "float32") {
       throw new Error(
         `Error in gradient for op ${kernelName}. The gradient of input ${name} must have 'float32' dtype, but has '${dx.dtype}'`,
@@ -86,7 +89,9 @@ function runNode(engine: Engine, node: TapeNode, gradients: GradientTable): Engi
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Frees what a node saved for its gradient. */

@@ -4,7 +4,7 @@
  * block has several entries, is counted once, and moves as a whole.
  */
 import type { Parcel } from "../memory/vault.ts";
-import type { DataId, DType } from "./engine.ts";
+import { type DataId, type DType, tensorBytes } from "./engine.ts";
 import type { Op } from "./oplog.ts";
 
 /**
@@ -24,13 +24,16 @@ export interface Entry {
   alive: boolean;
   /** The kernel of the running iteration that made it. */
   producer: Op | null;
+  /** Neighbours in the session's table. */
+  previous: Entry | null;
+  next: Entry | null;
 }
 
 export interface Block {
   /** Order of creation. */
   readonly id: number;
   readonly bytes: number;
-  readonly entries: Entry[];
+  entries: Entry[];
   residency: Residency;
   /** Its bytes in the vault: where they are while it is away, a clean copy while it is on the device. */
   parcel: Parcel | null;
@@ -42,4 +45,37 @@ export interface Block {
   kept: boolean;
   /** Tensor index in the graph that is being followed in this iteration; -1 when it has none. */
   index: number;
+}
+
+/** A dataId whose buffer shares the memory of `block`, which does not know of it yet. */
+export function newEntry(dataId: DataId, shape: number[], dtype: DType, block: Block): Entry {
+  return {
+    dataId,
+    shape,
+    dtype,
+    block,
+    awayReferences: 0,
+    alive: true,
+    producer: null,
+    previous: null,
+    next: null,
+  };
+}
+
+/** A block on the device, with the one entry for which it is made. */
+export function newBlock(id: number, clock: number, dataId: DataId, shape: number[], dtype: DType): Block {
+  const block: Block = {
+    id,
+    bytes: tensorBytes(shape, dtype),
+    entries: [],
+    residency: "device",
+    parcel: null,
+    lastTouch: clock,
+    variables: 0,
+    kept: false,
+    index: -1,
+  };
+  // Not by push, which makes room for 17: there is a block for every kernel that ran, until the iteration ends.
+  block.entries = [newEntry(dataId, shape, dtype, block)];
+  return block;
 }

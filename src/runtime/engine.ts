@@ -46,6 +46,8 @@ export interface TapeNode {
   readonly outputs: EngineTensor[];
   readonly saved: EngineTensor[];
   gradient?: (dys: (EngineTensor | null)[]) => GradientMap;
+  /** Added by a session: the layer it belongs to; the position in the record where the model gives it no name. */
+  layer?: string | number;
 }
 
 export interface DataStorage<R> {
@@ -153,7 +155,8 @@ export function viewAs(dtype: DType, bytes: Uint8Array): Values {
 }
 
 export function isTensor(value: unknown): value is EngineTensor {
-  return typeof value === "object" && value !== null && "dataId" in value && "shape" in value;
+  const { dataId, shape } = (value ?? {}) as Partial<EngineTensor>;
+  return dataId !== undefined && shape !== undefined;
 }
 
 /** The tensors among a kernel's inputs, in order; optional inputs may be absent. */
@@ -167,5 +170,5 @@ export function tensorsOf(inputs: NamedTensors): EngineTensor[] {
 }
 
 export function isVariable(tensor: object): tensor is EngineVariable {
-  return "assign" in tensor && "trainable" in tensor;
+  return (tensor as Partial<EngineVariable>).trainable !== undefined;
 }

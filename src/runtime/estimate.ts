@@ -3,7 +3,7 @@
  * for the reactive first iteration, where room must be made before anything is allocated; it covers the kernels whose output
  * is larger than their largest input, and takes that input's size for all others.
  */
-import { elementCount, type EngineTensor, type NamedTensors, tensorBytes, tensorsOf } from "./engine.ts";
+import { elementCount, isTensor, type NamedTensors, tensorBytes, tensorsOf } from "./engine.ts";
 
 interface Attributes {
   readonly [name: string]: unknown;
@@ -19,27 +19,31 @@ export function estimateBytes(
   attributes: object | undefined,
   outputsHeld: number,
 ): number {
-  const tensors = tensorsOf(inputs);
-  const shape = outputShape(kernel, inputs, tensors, (attributes ?? {}) as Attributes);
-  const largest = tensors.reduce((max, { shape: s, dtype }) => Math.max(max, tensorBytes(s, dtype)), 0);
-  return Math.max(largest, shape === null ? 0 : elementCount(shape) * 4) * outputsHeld;
+  let largest = 0;
+  for (const name in inputs) {
+    const tensor = inputs[name];
+    if (isTensor(tensor)) largest = Math.max(largest, tensorBytes(tensor.shape, tensor.dtype));
+  }
+  const outputBytes = outputElements(kernel, inputs, (attributes ?? {}) as Attributes) * 4;
+  return Math.max(largest, outputBytes) * outputsHeld;
 }
 
-function outputShape(
-  kernel: string,
-  inputs: NamedTensors,
-  tensors: readonly EngineTensor[],
-  attributes: Attributes,
-): readonly number[] | null {
-  const shapeOf = (name: string): readonly number[] => inputs[name]?.shape ?? [];
+/** 0 where the kernel's output is not larger than its largest input. */
+function outputElements(kernel: string, inputs: NamedTensors, attributes: Attributes): number {
+  const shape = outputShape(kernel, inputs, attributes);
+  return shape === null ? broadcastElements(inputs) : elementCount(shape);
+}
+
+/** Null for the kernels that are not listed: most of them work element by element. */
+function outputShape(kernel: string, inputs: NamedTensors, attributes: Attributes): readonly number[] | null {
   switch (kernel) {
     case "Conv2D":
     case "FusedConv2D":
-      return [...spatial(shapeOf("x"), attributes["strides"]), shapeOf("filter")[3] ?? 1];
+      return [...spatial(shapeOf(inputs, "x"), attributes["strides"]), shapeOf(inputs, "filter")[3] ?? 1];
     case "DepthwiseConv2dNative":
     case "FusedDepthwiseConv2D": {
-      const filter = shapeOf("filter");
-      return [...spatial(shapeOf("x"), attributes["strides"]), (filter[2] ?? 1) * (filter[3] ?? 1)];
+      const filter = shapeOf(inputs, "filter");
+      return [...spatial(shapeOf(inputs, "x"), attributes["strides"]), (filter[2] ?? 1) * (filter[3] ?? 1)];
     }
     case "Conv2DBackpropInput":
     case "DepthwiseConv2dNativeBackpropInput":
@@ -50,39 +54,43 @@ function outputShape(
     case "MatMul":
     case "BatchMatMul":
     case "_FusedMatMul":
-      return matMulShape(shapeOf("a"), shapeOf("b"), attributes);
+      return matMulShape(shapeOf(inputs, "a"), shapeOf(inputs, "b"), attributes);
     case "Fill":
     case "BroadcastTo":
     case "Reshape":
       return asShape(attributes["shape"]);
     case "Tile":
-      return shapeOf("x").map((size, i) => size * (asShape(attributes["reps"])[i] ?? 1));
+      return shapeOf(inputs, "x").map((size, i) => size * (asShape(attributes["reps"])[i] ?? 1));
     case "PadV2":
     case "MirrorPad": {
       const paddings = (attributes["paddings"] ?? []) as readonly (readonly [number, number])[];
-      return shapeOf("x").map((size, i) => size + (paddings[i]?.[0] ?? 0) + (paddings[i]?.[1] ?? 0));
+      return shapeOf(inputs, "x").map((size, i) => size + (paddings[i]?.[0] ?? 0) + (paddings[i]?.[1] ?? 0));
     }
     case "ResizeBilinear":
     case "ResizeNearestNeighbor": {
-      const [batch = 1, , , channels = 1] = shapeOf("images");
+      const [batch = 1, , , channels = 1] = shapeOf(inputs, "images");
       return [batch, ...asShape(attributes["size"]), channels];
     }
     case "UnsortedSegmentSum":
-      return [Number(attributes["numSegments"] ?? 1), ...shapeOf("x").slice(1)];
+      return [Number(attributes["numSegments"] ?? 1), ...shapeOf(inputs, "x").slice(1)];
     case "OneHot":
-      return [...shapeOf("indices"), Number(attributes["depth"] ?? 1)];
+      return [...shapeOf(inputs, "indices"), Number(attributes["depth"] ?? 1)];
     case "GatherV2":
-      return [elementCount(shapeOf("indices")), ...shapeOf("x").slice(1)];
+      return [elementCount(shapeOf(inputs, "indices")), ...shapeOf(inputs, "x").slice(1)];
     case "MaxPoolGrad":
     case "AvgPoolGrad":
-      return shapeOf("input");
+      return shapeOf(inputs, "input");
     case "Concat":
     case "Pack":
     case "AddN":
-      return [tensors.reduce((sum, { size }) => sum + size, 0)];
+      return [tensorsOf(inputs).reduce((sum, { size }) => sum + size, 0)];
     default:
-      return broadcast(tensors);
+      return null;
   }
+}
+
+function shapeOf(inputs: NamedTensors, name: string): readonly number[] {
+  return inputs[name]?.shape ?? [];
 }
 
 function asShape(value: unknown): readonly number[] {
@@ -102,16 +110,21 @@ function matMulShape(a: readonly number[], b: readonly number[], attributes: Att
   return [batch, rows, columns];
 }
 
-/** Null for shapes that do not broadcast: the kernel is not element by element. */
-function broadcast(tensors: readonly EngineTensor[]): readonly number[] | null {
-  if (tensors.length < 2) return null;
-  const rank = Math.max(...tensors.map(({ shape }) => shape.length));
-  const result: number[] = [];
-  for (let i = 0; i < rank; i++) {
-    const sizes = tensors.map(({ shape }) => shape[shape.length - rank + i] ?? 1);
-    const size = Math.max(...sizes);
-    if (sizes.some((each) => each !== 1 && each !== size)) return null;
-    result.push(size);
+/** 0 for shapes that do not broadcast: the kernel is not element by element. */
+function broadcastElements(inputs: NamedTensors): number {
+  let rank = 0;
+  for (const name in inputs) rank = Math.max(rank, inputs[name]?.shape?.length ?? 0);
+  let count = 1;
+  for (let fromLast = 1; fromLast <= rank; fromLast++) {
+    let size = 1;
+    for (const name in inputs) {
+      const shape = inputs[name]?.shape;
+      const own = shape?.[shape.length - fromLast] ?? 1;
+      if (own === 1 || own === size) continue;
+      if (size !== 1) return 0;
+      size = own;
+    }
+    count *= size;
   }
-  return result;
+  return count;
 }

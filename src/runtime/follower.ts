@@ -145,9 +145,12 @@ export class Follower {
     let position = 0;
     for (let i = 0; i < reads.length; i++) {
       const { block } = reads[i] as Entry;
-      if (isAmong(reads, i, block)) continue;
-      const tensor = expected.inputs[position++];
-      if (tensor === undefined || !this.#bind(block, tensor)) return false;
+      const tensor = expected.inputs[position];
+      // Bound already, the common case; the inputs of a kernel are distinct.
+      if (tensor !== undefined && block.index === tensor) position++;
+      else if (isAmong(reads, i, block)) continue;
+      else if (tensor === undefined || !this.#bind(block, tensor)) return false;
+      else position++;
     }
     if (position !== expected.inputs.length) return false;
     position = 0;
@@ -177,7 +180,6 @@ export class Follower {
   }
 
   #bind(block: Block, tensor: TensorIndex): boolean {
-    if (block.index === tensor) return true;
     if (block.index !== -1 || this.#blocks[tensor] !== undefined) return false;
     if (this.compiled.graph.tensors[tensor]?.bytes !== block.bytes) return false;
     this.#blocks[tensor] = block;

@@ -77,8 +77,6 @@ export class Interceptor {
   readonly #engine: Engine;
   readonly #original: Originals;
   readonly #rollbacks = new Map<string, Rollback>();
-  /** Layer of each node of the tape; the position in the record where the model gives it no name. */
-  readonly #nodeLayers = new Map<number, string | number>();
   readonly #reluOutputs = new WeakSet<EngineTensor>();
   /** Weights of the running iteration. */
   #weights: ReadonlySet<DataId> = new Set();
@@ -132,7 +130,8 @@ export class Interceptor {
   }
 
   uninstall(): void {
-    for (const name of METHODS) Reflect.deleteProperty(this.#engine, name);
+    // Latest first: V8 takes only the last property off without making a slow dictionary of the object.
+    for (const name of METHODS.toReversed()) Reflect.deleteProperty(this.#engine, name);
   }
 
   /** A kernel as TF.js runs it, for replays. */
@@ -173,7 +172,7 @@ export class Interceptor {
 
   #runKernel(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
     if (this.#depth > 0) return this.#call(name, inputs, attributes);
-    const { iteration, meter, residency, stepOfRelu } = this.#context;
+    const { iteration, residency, stepOfRelu } = this.#context;
     if (PASSING.has(name)) {
       const first = firstTensor(inputs);
       if (first !== null && residency.adapter.passesThrough(name, first, attributes)) {
@@ -184,14 +183,20 @@ export class Interceptor {
       return this.#runKernel(stepOfRelu, inputs, {});
     }
     residency.tick();
-    const reads = this.#present(inputs);
-    const { pass } = iteration;
-    const plannedBytes = pass === null ? undefined : iteration.plannedNeed(name, reads);
-    if (residency.limitBytes !== Number.POSITIVE_INFINITY) {
-      const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
-      if (residency.usedBytes + needBytes > residency.limitBytes) residency.makeRoom(needBytes);
-    }
-    if (pass === null) return this.#nested(name, inputs, attributes, plannedBytes);
+    this.#present(inputs);
+    if (iteration.pass !== null) return this.#recorded(name, inputs, attributes);
+    this.#reserve(name, inputs, attributes, undefined);
+    return this.#nested(name, inputs, attributes, undefined);
+  }
+
+  /** Runs a kernel of an iteration, whose inputs are present. */
+  #recorded(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
+    const { iteration, meter, residency } = this.#context;
+    const reads = this.#entries(inputs);
+    // Without a limit nobody asks.
+    const plannedBytes =
+      residency.limitBytes === Number.POSITIVE_INFINITY ? undefined : iteration.plannedNeed(name, reads);
+    this.#reserve(name, inputs, attributes, plannedBytes);
     const before = residency.usedBytes;
     meter.openWindow(before);
     this.#kernelName = name;
@@ -206,6 +211,14 @@ export class Interceptor {
     this.#ran(name, inputs, attributes, reads, result, ms, meter.windowPeakBytes - before);
     if (iteration.isTimed) meter.mark();
     return result;
+  }
+
+  /** Makes room for what a kernel needs. */
+  #reserve(name: string, inputs: NamedTensors, attributes: object | undefined, plannedBytes: number | undefined): void {
+    const { residency } = this.#context;
+    if (residency.limitBytes === Number.POSITIVE_INFINITY) return;
+    const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
+    if (residency.usedBytes + needBytes > residency.limitBytes) residency.makeRoom(needBytes);
   }
 
   /** Runs a kernel; what it calls in turn is part of it. */
@@ -244,16 +257,9 @@ export class Interceptor {
     needBytes: number,
   ): void {
     const { iteration, residency } = this.#context;
-    const writes: Entry[] = [];
-    if (Array.isArray(result)) {
-      for (const { dataId } of result) {
-        const entry = residency.entry(dataId);
-        if (entry !== undefined) writes.push(entry);
-      }
-    } else {
-      const entry = residency.entry(result.dataId);
-      if (entry !== undefined) writes.push(entry);
-    }
+    const writes = Array.isArray(result)
+      ? result.flatMap(({ dataId }) => residency.entry(dataId) ?? [])
+      : oneOrNone(residency.entry(result.dataId));
     iteration.ran(new Op(name, inputs, attributes, reads, writes, ms, needBytes));
     this.#context.afterKernel();
   }
@@ -276,21 +282,30 @@ export class Interceptor {
   }
 
   /** Brings a kernel's inputs to the device and marks them as in use. */
-  #present(inputs: NamedTensors): Entry[] {
+  #present(inputs: NamedTensors): void {
     const { residency } = this.#context;
-    const entries: Entry[] = [];
     let absent = false;
     for (const name in inputs) {
-      const tensor = inputs[name];
-      if (!isTensor(tensor)) continue;
-      const entry = residency.entry(tensor.dataId) ?? residency.adopt(tensor.dataId);
-      if (entry === undefined) continue;
-      const { block } = entry;
+      const block = residency.entryOf(inputs[name])?.block;
+      if (block === undefined) continue;
       residency.touch(block);
       if (block.residency !== "device") absent = true;
-      entries.push(entry);
     }
-    if (absent) for (const { block } of entries) residency.ensure(block, false);
+    if (absent) for (const { block } of this.#entries(inputs)) residency.ensure(block, false);
+  }
+
+  #entries(inputs: NamedTensors): Entry[] {
+    const { residency } = this.#context;
+    let count = 0;
+    for (const name in inputs) if (residency.entryOf(inputs[name]) !== undefined) count++;
+    // One that grew by push would have room for 17, and the record keeps it.
+    // oxlint-disable-next-line unicorn/no-new-array
+    const entries = new Array<Entry>(count);
+    let position = 0;
+    for (const name in inputs) {
+      const entry = residency.entryOf(inputs[name]);
+      if (entry !== undefined) entries[position++] = entry;
+    }
     return entries;
   }
 
@@ -329,7 +344,6 @@ export class Interceptor {
       this.#abort();
       throw error;
     } finally {
-      this.#nodeLayers.clear();
       iteration.pass = null;
       meter.pass = undefined;
       meter.layer = undefined;
@@ -387,7 +401,7 @@ export class Interceptor {
   #drive(pass: ReturnType<typeof backwardPass>, layers: LayerTracker): (EngineTensor | null)[] {
     let current: TapeNode | null = null;
     const layerOfNode = (): string => {
-      const layer = this.#nodeLayers.get(current?.id ?? -1) ?? "";
+      const layer = current?.layer ?? "";
       return typeof layer === "number" ? `${current?.kernelName ?? ""}_${layer}` : layer;
     };
     return layers.following(layerOfNode, () =>
@@ -437,7 +451,7 @@ export class Interceptor {
     this.#original.addTapeNode(kernelName, inputs, outputs, gradient, saved, attributes);
     if (top) {
       const node = state.activeTape?.at(-1) as TapeNode;
-      this.#nodeLayers.set(node.id, this.#context.layers.current ?? iteration.log.ops.length);
+      node.layer = this.#context.layers.current ?? iteration.log.ops.length;
     }
   }
 
@@ -568,6 +582,10 @@ export class Interceptor {
     }
     return this.#original.keep(tensor);
   }
+}
+
+function oneOrNone<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
 }
 
 function firstTensor(inputs: NamedTensors): EngineTensor | null {

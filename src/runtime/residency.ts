@@ -14,14 +14,15 @@ import type { DeviceAdapter } from "../backends/adapter.ts";
 import { hasCode, VdnnError } from "../errors.ts";
 import type { HostSlot } from "../memory/host-pool.ts";
 import type { Parcel, Vault } from "../memory/vault.ts";
-import type { Block, Entry } from "./block.ts";
+import { type Block, type Entry, newBlock, newEntry } from "./block.ts";
+import { EntryTable } from "./entry-table.ts";
 import {
   type BackendInfo,
   type DataId,
   type Engine,
   type EngineBackend,
   isMovable,
-  tensorBytes,
+  type TensorInfo,
   type Values,
   viewAs,
 } from "./engine.ts";
@@ -50,12 +51,11 @@ export interface ResidencyOptions {
 export class Residency {
   readonly adapter: DeviceAdapter;
   readonly #options: ResidencyOptions;
-  readonly #entries = new Map<DataId, Entry>();
+  readonly #entries = new EntryTable();
   readonly #away: EngineBackend;
   #nextBlock = 0;
   #usedBytes = 0;
-  /** Bytes up to which the device's own allocator has granted what was asked; Infinity while it never refused. */
-  #grantedBytes = Number.POSITIVE_INFINITY;
+  #limitBytes: number;
   #moving = false;
   /** Everything is coming back for good: nobody leaves. */
   #settling = false;
@@ -70,6 +70,7 @@ export class Residency {
   constructor(options: ResidencyOptions) {
     this.#options = options;
     this.adapter = options.adapter;
+    this.#limitBytes = options.budgetBytes;
     this.#away = awayBackend(this);
   }
 
@@ -99,7 +100,7 @@ export class Residency {
 
   /** The running kernel uses it. The stamp of a kernel that waits for this one holds longer, and stays. */
   touch(block: Block): void {
-    if (!this.#waiting.includes(block.lastTouch)) block.lastTouch = this.#clock;
+    if (this.#waiting.length === 0 || !this.#waiting.includes(block.lastTouch)) block.lastTouch = this.#clock;
   }
 
   /** A kernel that has begun and not ended uses it. */
@@ -117,7 +118,7 @@ export class Residency {
 
   /** What to stay below: the budget, or less where the device has shown that it has less. Only the budget is hard. */
   get limitBytes(): number {
-    return Math.min(this.#options.budgetBytes, this.#grantedBytes);
+    return this.#limitBytes;
   }
 
   /** Every block that something still refers to. */
@@ -127,6 +128,12 @@ export class Residency {
 
   entry(dataId: DataId): Entry | undefined {
     return this.#entries.get(dataId);
+  }
+
+  /** The entry of a kernel's input, taken in if it is new; undefined for what has no bytes on the device. */
+  entryOf(input: TensorInfo | null | undefined): Entry | undefined {
+    const dataId = input?.dataId;
+    return dataId === undefined ? undefined : (this.#entries.get(dataId) ?? this.adopt(dataId));
   }
 
   /** Starts listening. Variables that exist already are taken in now; other buffers when a kernel first touches them. */
@@ -170,7 +177,7 @@ export class Residency {
   uninstall(): void {
     const { storage, backend } = this.adapter;
     for (const owner of [storage, backend] as object[]) {
-      for (const name of ["set", "delete", "incRef"])
+      for (const name of ["delete", "set", "incRef"])
         if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
     }
     this.#entries.clear();
@@ -202,7 +209,7 @@ export class Residency {
    */
   makeRoom(bytes: number): void {
     const { budgetBytes, outOfMemory } = this.#options;
-    const hostFull = this.#sendAway(bytes, this.limitBytes);
+    const hostFull = this.#sendAway(bytes, this.#limitBytes);
     if (this.#usedBytes + bytes > budgetBytes) throw hostFull ?? outOfMemory(bytes);
   }
 
@@ -222,7 +229,7 @@ export class Residency {
       const firstBlock = this.#nextBlock;
       try {
         const result = action();
-        this.#grantedBytes = Math.min(this.#grantedBytes, this.#usedBytes);
+        this.#limitBytes = Math.min(this.#limitBytes, this.#usedBytes);
         refused(needBytes);
         return result;
       } catch (next) {
@@ -350,7 +357,7 @@ export class Residency {
       }
     });
     made.alive = false;
-    this.#entries.delete(source);
+    this.#entries.delete(made);
     // Where the fresh tensor shares its memory with others, those go on being counted.
     if (!made.block.entries.some((entry) => entry.alive)) {
       this.#usedBytes -= made.block.bytes;
@@ -383,42 +390,25 @@ export class Residency {
   }
 
   #created(dataId: DataId, record: unknown): Entry | undefined {
+    const known = this.#entries.get(dataId);
+    if (known !== undefined) return known;
     const tensor = this.adapter.describe(record);
-    if (tensor === null || this.#entries.has(dataId)) return this.#entries.get(dataId);
+    if (tensor === null) return undefined;
+    const { shape, dtype } = tensor;
     const shared = this.#sharedBlock;
-    const block = shared ?? this.#newBlock(tensorBytes(tensor.shape, tensor.dtype));
-    const entry: Entry = {
-      dataId,
-      shape: tensor.shape,
-      dtype: tensor.dtype,
-      block,
-      awayReferences: 0,
-      alive: true,
-      producer: null,
-    };
-    block.entries.push(entry);
-    this.#entries.set(dataId, entry);
-    if (shared === null) {
-      this.#grow(block.bytes);
-      // The kernel's own temporaries were not foreseen: give back what can still leave, so that the excess is short.
-      if (this.#usedBytes > this.limitBytes) this.#sendAway(0, this.limitBytes);
+    if (shared !== null) {
+      const entry = newEntry(dataId, shape, dtype, shared);
+      shared.entries.push(entry);
+      this.#entries.add(entry);
+      return entry;
     }
+    const block = newBlock(this.#nextBlock++, this.#clock, dataId, shape, dtype);
+    const entry = block.entries[0] as Entry;
+    this.#entries.add(entry);
+    this.#grow(block.bytes);
+    // The kernel's own temporaries were not foreseen: give back what can still leave, so that the excess is short.
+    if (this.#usedBytes > this.#limitBytes) this.#sendAway(0, this.#limitBytes);
     return entry;
-  }
-
-  #newBlock(bytes: number): Block {
-    const block: Block = {
-      id: this.#nextBlock++,
-      bytes,
-      entries: [],
-      residency: "device",
-      parcel: null,
-      lastTouch: this.#clock,
-      variables: 0,
-      kept: false,
-      index: -1,
-    };
-    return block;
   }
 
   #deleted(dataId: DataId): void {
@@ -429,8 +419,8 @@ export class Residency {
   #forget(entry: Entry): void {
     const { block } = entry;
     entry.alive = false;
-    this.#entries.delete(entry.dataId);
-    if (block.entries.some((other) => other.alive)) return;
+    this.#entries.delete(entry);
+    if (firstAlive(block) !== undefined) return;
     if (block.residency === "device") this.#usedBytes -= block.bytes;
     if (block.parcel !== null) this.#options.vault.release(block.parcel);
     block.parcel = null;
@@ -509,7 +499,8 @@ export class Residency {
 }
 
 function firstAlive(block: Block): Entry | undefined {
-  return block.entries.find((entry) => entry.alive);
+  for (const entry of block.entries) if (entry.alive) return entry;
+  return undefined;
 }
 
 /** What the engine sees as the holder of absent data. It has no kernels. */
