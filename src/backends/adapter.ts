@@ -28,6 +28,11 @@ export interface DeviceAdapter {
    * when it is out of memory. Returns the function that undoes it.
    */
   mend(tf: TensorFlow): () => void;
+  /**
+   * Calls `before` with the bytes of every output and temporary that a kernel is about to allocate, as far as the backend lets
+   * that be seen: then room can be made for a kernel's own temporaries too. Returns the function that ends it.
+   */
+  announce(before: (bytes: number) => void): () => void;
   /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
   describe(record: unknown): { shape: number[]; dtype: DType } | null;
   /** Copies the data to host memory of exactly its size. The device buffer stays. */

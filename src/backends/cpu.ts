@@ -28,6 +28,7 @@ export function cpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
     isOutOfMemory: () => false,
     passesThrough: passesByReference,
     mend: () => () => undefined,
+    announce: () => () => undefined,
     describe(record) {
       const { values, dtype, complexTensorInfos } = record as CpuRecord;
       if (values === null || complexTensorInfos !== undefined || dtype === "string") return null;

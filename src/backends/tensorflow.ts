@@ -98,6 +98,7 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
     // Step is a Fill, two Selects and two comparisons.
     outputsHeld: (kernel) => (kernel === "Step" ? 5 : 1),
     mend: () => () => undefined,
+    announce: () => () => undefined,
     // TF_RESOURCE_EXHAUSTED, as the binding words it.
     isOutOfMemory: (error) => error instanceof Error && /TF_Status: 8\b|OOM when allocating/.test(error.message),
     describe(record) {

@@ -8,6 +8,7 @@ import {
   type DType,
   type EngineBackend,
   type TensorFlow,
+  tensorBytes,
   type TensorInfo,
   viewAs,
 } from "../runtime/engine.ts";
@@ -21,6 +22,8 @@ interface WasmRecord {
 }
 
 interface WasmBackend extends EngineBackend {
+  /** Every kernel makes its outputs with it. Without an offset it allocates. */
+  makeOutput(shape: number[], dtype: DType, memoryOffset?: number | null, values?: unknown): TensorInfo;
   readonly dataIdMap: DataStorage<WasmRecord>;
   readonly wasm: { readonly HEAPU8: Uint8Array; _malloc: (this: void, bytes: number) => number };
 }
@@ -39,6 +42,14 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     mend(tf) {
       const undo = [shareByReference(tf), refuseWhenFull(backend)];
       return () => undo.forEach((restore) => restore());
+    },
+    announce(before) {
+      const stock = backend.makeOutput.bind(backend);
+      backend.makeOutput = (shape, dtype, memoryOffset, values) => {
+        if ((memoryOffset ?? null) === null) before(tensorBytes(shape, dtype));
+        return stock(shape, dtype, memoryOffset, values);
+      };
+      return () => void Reflect.deleteProperty(backend, "makeOutput");
     },
     describe(record) {
       const { memoryOffset, shape, dtype } = record as WasmRecord;

@@ -234,8 +234,9 @@ export class Interceptor {
     try {
       return this.#call(name, inputs, attributes);
     } catch (error) {
-      if (!residency.adapter.isOutOfMemory(error)) throw error;
-      residency.discard(nextBlock);
+      const refused = residency.adapter.isOutOfMemory(error);
+      if (refused || error instanceof VdnnError) residency.discard(nextBlock);
+      if (!refused) throw error;
       const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
       return residency.insist(needBytes, error, () => this.#call(name, inputs, attributes));
     } finally {

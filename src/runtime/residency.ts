@@ -53,6 +53,7 @@ export class Residency {
   readonly #options: ResidencyOptions;
   readonly #entries = new EntryTable();
   readonly #away: EngineBackend;
+  #endAnnouncements: () => void = () => undefined;
   #nextBlock = 0;
   #usedBytes = 0;
   #limitBytes: number;
@@ -156,6 +157,9 @@ export class Residency {
       if (entry !== undefined && entry.block.residency !== "device") entry.awayReferences++;
       else incRef(dataId);
     };
+    this.#endAnnouncements = adapter.announce((bytes) => {
+      if (this.#usedBytes + bytes > this.#limitBytes && !this.#moving) this.makeRoom(bytes);
+    });
     for (const variable of Object.values(engine.state.registeredVariables)) {
       const entry = this.adopt(variable.dataId);
       if (entry !== undefined) entry.block.variables++;
@@ -176,6 +180,7 @@ export class Residency {
   /** Stops listening, when everything is back. */
   uninstall(): void {
     const { storage, backend } = this.adapter;
+    this.#endAnnouncements();
     for (const owner of [storage, backend] as object[]) {
       for (const name of ["delete", "set", "incRef"])
         if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
@@ -233,8 +238,8 @@ export class Residency {
         refused(needBytes);
         return result;
       } catch (next) {
-        if (!this.adapter.isOutOfMemory(next)) throw next;
         this.discard(firstBlock);
+        if (!this.adapter.isOutOfMemory(next)) throw next;
         error = next;
       }
     }
