@@ -2,7 +2,8 @@
  * What a run on EIE costs, in two ways that are kept apart: accesses times an energy table, as for every accelerator here, and the
  * published power of each part times the time, as the paper does.
  */
-import type { EnergyPart, LayerCost, MemoryLevel } from "../cost.ts";
+import { energyOf } from "../account.ts";
+import type { LayerCost, MemoryLevel } from "../cost.ts";
 import type { AcceleratorEnergy, Precision } from "../energy.ts";
 import { type LayerShape, macsOf } from "../layer.ts";
 import { biasEntriesOf, type EieLayer } from "./layer.ts";
@@ -50,7 +51,18 @@ export function eieCost(shape: LayerShape, layer: EieLayer, counts: EieCounts, o
     utilization,
     ...macsOfRun(shape, layer, counts, vectors),
     accesses,
-    energyPj: energyOf(counts, accesses, energy, precision, processingMs),
+    energyPj: energyOf(
+      {
+        accesses,
+        wordBits: WORD_BITS,
+        // Fillers too: the paper's multiplier has no gate for them.
+        activeMacs: counts.work,
+        precision,
+        accumulate: precision,
+        ms: processingMs,
+      },
+      energy,
+    ),
     dramBytes,
     chipMw: chipMwOf(machine),
     publishedPj: publishedPj(machine, processingMs),
@@ -83,26 +95,6 @@ function accessesOf(counts: EieCounts, machine: EieMachine, dramBytes: number): 
     array: delivered,
     // Into the queue and out of it; lines of activations; each sum read, but for those from the bypass, and written.
     registers: 2 * delivered + counts.activationLines * pes + 2 * counts.work - counts.bypasses,
-  };
-}
-
-function energyOf(
-  { work }: EieCounts,
-  accesses: Readonly<Record<MemoryLevel, number>>,
-  energy: AcceleratorEnergy,
-  precision: Precision,
-  ms: number,
-): Record<EnergyPart, number> {
-  const access = (level: MemoryLevel): number =>
-    (accesses[level] * energy.accessPj[level] * WORD_BITS) / energy.wordBits;
-  return {
-    dram: access("dram"),
-    buffer: access("buffer"),
-    array: access("array"),
-    registers: access("registers"),
-    // Fillers too: the paper's multiplier has no gate for them.
-    arithmetic: work * (energy.multiplyPj[precision] + energy.addPj[precision]),
-    static: energy.staticMw * ms * PJ_PER_MW_MS,
   };
 }
 
