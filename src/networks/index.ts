@@ -4,6 +4,7 @@ import { alexnet } from "./alexnet.ts";
 import { chain } from "./chain.ts";
 import { densenet } from "./densenet.ts";
 import { googlenet } from "./googlenet.ts";
+import { lenet300, lenet5 } from "./lenet.ts";
 import { lstm } from "./lstm.ts";
 import { mobilenet } from "./mobilenet.ts";
 import type { Network } from "./network.ts";
@@ -25,6 +26,8 @@ export const networks: Readonly<Record<string, Network>> = {
   densenet,
   squeezenet,
   mobilenet,
+  lenet300,
+  lenet5,
   lstm,
   transformer,
 };

@@ -16,7 +16,7 @@ export interface NetworkSettings {
   readonly depth: number;
   /** Channels (chain), units (lstm, transformer), elsewhere a factor on every channel count. */
   readonly width: number;
-  /** Height and width of the input images, in pixels; they have 3 channels. */
+  /** Height and width of the input images, in pixels; they have 3 channels, but 1 in the LeNets. */
   readonly imageSize: number;
   /** Tokens per sample. */
   readonly sequenceLength: number;
