@@ -1,0 +1,33 @@
+/** The chart of `vdnn infer`: energy of every layer, by part. */
+import { ENERGY_PARTS, type EnergyPart } from "../accelerator/cost.ts";
+import { renderEnergyChart } from "../report/energy-chart.ts";
+import { formatMs } from "../units.ts";
+import type { InferFacts } from "./infer.ts";
+
+const PART_TITLES: Readonly<Record<EnergyPart, string>> = {
+  dram: "DRAM",
+  buffer: "buffer",
+  array: "array",
+  registers: "registers",
+  arithmetic: "arithmetic",
+  static: "static",
+};
+
+export function renderInferenceChart({ subject, machine, batch, settings, model, run, cost }: InferFacts): string {
+  const { totals, layers } = cost;
+  const parts = ENERGY_PARTS.filter((part) => totals.energyPj[part] > 0);
+  const densities = run === null ? "stated densities" : "densities of a real inference";
+  return renderEnergyChart({
+    title: `${subject.name} on ${machine.name}, batch ${batch}: energy per layer, modelled`,
+    notes: [
+      `${model.about}; ${settings.precision}, ${densities}`,
+      `energy table ${settings.energy.name}; ${totals.framesPerJoule.toPrecision(3)} frames/J, ` +
+        `${totals.framesPerSecond.toPrecision(3)} frames/s, ${formatMs(totals.totalMs)}`,
+    ],
+    parts: parts.map((part) => PART_TITLES[part]),
+    bars: layers.map((result) => ({
+      name: result.cost.layer.name,
+      partsPj: parts.map((part) => result.cost.energyPj[part]),
+    })),
+  });
+}

@@ -1,0 +1,106 @@
+/** The chart of energies: well-formed, inside its frame, bars as long as what they stand for. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type EnergyChart, energyUnit, renderEnergyChart } from "../../src/report/energy-chart.ts";
+import { PALETTE } from "../../src/report/svg.ts";
+
+const CHART: EnergyChart = {
+  title: "lenet5 on eyeriss",
+  notes: ["12 × 14 elements", "energy table horowitz"],
+  parts: ["DRAM", "buffer", "arithmetic"],
+  bars: [
+    { name: "conv1", partsPj: [2e6, 1e6, 1e6] },
+    { name: "ip1", partsPj: [8e6, 0, 4e6] },
+  ],
+};
+
+interface Rect {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly fill: string;
+}
+
+function attribute(tag: string, name: string): string {
+  return new RegExp(` ${name}="([^"]*)"`).exec(tag)?.[1] ?? "";
+}
+
+function rectsOf(svg: string): Rect[] {
+  return (svg.match(/<rect[^>]*>/g) ?? []).map((tag) => ({
+    x: Number(attribute(tag, "x")),
+    y: Number(attribute(tag, "y")),
+    width: Number(attribute(tag, "width")),
+    height: Number(attribute(tag, "height")),
+    fill: attribute(tag, "fill"),
+  }));
+}
+
+/** Without the squares of the legend. */
+function piecesOf(svg: string, { parts }: EnergyChart): Rect[] {
+  return rectsOf(svg).slice(parts.length);
+}
+
+describe("renderEnergyChart", () => {
+  it("stacks a bar for each layer, with a colour for each part and nothing for what is zero", () => {
+    const pieces = piecesOf(renderEnergyChart(CHART), CHART);
+    expect(pieces.map(({ fill }) => PALETTE.indexOf(fill))).toEqual([0, 1, 2, 0, 2]);
+    expect(new Set(pieces.map(({ y }) => y)).size).toBe(2);
+  });
+
+  it("draws lengths in proportion to energies, each piece where the one before ends", () => {
+    const [dram, buffer, arithmetic, other] = piecesOf(renderEnergyChart(CHART), CHART);
+    expect((dram?.width ?? 0) / (buffer?.width ?? 1)).toBeCloseTo(2, 2);
+    expect((other?.width ?? 0) / (dram?.width ?? 1)).toBeCloseTo(4, 2);
+    expect(buffer?.x).toBeCloseTo((dram?.x ?? 0) + (dram?.width ?? 0), 1);
+    expect(arithmetic?.x).toBeCloseTo((buffer?.x ?? 0) + (buffer?.width ?? 0), 1);
+  });
+
+  it("writes totals in a unit that suits them, and says all of it in words", () => {
+    const svg = renderEnergyChart(CHART);
+    expect(svg).toContain(">4 µJ</text>");
+    expect(svg).toContain(">12 µJ</text>");
+    expect(svg).toContain("ip1: 12 (DRAM 8, buffer 0, arithmetic 4).");
+    expect(svg).toContain("energy, µJ");
+  });
+
+  it("escapes what names and titles hold", () => {
+    const svg = renderEnergyChart({ ...CHART, title: "a < b & c", bars: [{ name: 'x"<y>', partsPj: [1, 1, 1] }] });
+    expect(svg).toContain("a &lt; b &amp; c");
+    expect(svg).not.toMatch(/<y>/);
+  });
+
+  it("stays in its frame, whatever the layers and energies", () => {
+    const energy = fc.double({ min: 0, max: 1e15, noNaN: true });
+    const bar = fc.record({
+      name: fc.string({ maxLength: 24 }),
+      partsPj: fc.array(energy, { minLength: 3, maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(bar, { maxLength: 30 }), (bars) => {
+        const svg = renderEnergyChart({ ...CHART, bars });
+        const [width, height] = [Number(attribute(svg, "width")), Number(attribute(svg, "height"))];
+        for (const rect of rectsOf(svg)) {
+          expect(rect.x).toBeGreaterThanOrEqual(0);
+          expect(rect.width).toBeGreaterThanOrEqual(0);
+          expect(rect.x + rect.width).toBeLessThanOrEqual(width + 0.02);
+          expect(rect.y + rect.height).toBeLessThanOrEqual(height);
+        }
+        expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+      }),
+    );
+  });
+});
+
+describe("energyUnit", () => {
+  it.each([
+    [0.5, "pJ"],
+    [999, "pJ"],
+    [1e3, "nJ"],
+    [1e6, "µJ"],
+    [2.5e9, "mJ"],
+    [1e12, "J"],
+  ])("shows %d pJ in %s", (pj, name) => {
+    expect(energyUnit(pj).name).toBe(name);
+  });
+});
