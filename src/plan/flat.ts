@@ -1,7 +1,7 @@
 /**
  * A graph as flat arrays, for loops that run over it thousands of times. Same indices as the graph; nothing is decided here.
  */
-import type { Graph } from "../graph/graph.ts";
+import type { Graph, GraphKernel, GraphTensor } from "../graph/graph.ts";
 
 /** Lists of lists of indices in one array: list i is `items[start[i] .. start[i + 1])`. */
 export interface Lists {
@@ -22,30 +22,44 @@ export interface FlatGraph {
 }
 
 export function flatten(graph: Graph): FlatGraph {
+  const { kernels, tensors } = graph;
+  const ms = new Float64Array(kernels.length);
+  const workspaceBytes = new Float64Array(kernels.length);
+  const bytes = new Float64Array(tensors.length);
+  // A search flattens thousands of graphs: plain loops, as TypedArray.from is several times slower.
+  for (let k = 0; k < kernels.length; k++) {
+    const kernel = kernels[k] as GraphKernel;
+    ms[k] = kernel.ms;
+    workspaceBytes[k] = kernel.workspaceBytes ?? 0;
+  }
+  for (let t = 0; t < tensors.length; t++) bytes[t] = (tensors[t] as GraphTensor).bytes;
   return {
-    kernelCount: graph.kernels.length,
-    tensorCount: graph.tensors.length,
-    ms: Float64Array.from(graph.kernels, ({ ms }) => ms),
-    workspaceBytes: Float64Array.from(graph.kernels, ({ workspaceBytes = 0 }) => workspaceBytes),
-    bytes: Float64Array.from(graph.tensors, ({ bytes }) => bytes),
-    inputs: lists(graph.kernels.map(({ inputs }) => inputs)),
-    outputs: lists(graph.kernels.map(({ outputs }) => outputs)),
+    kernelCount: kernels.length,
+    tensorCount: tensors.length,
+    ms,
+    workspaceBytes,
+    bytes,
+    inputs: lists(kernels, "inputs"),
+    outputs: lists(kernels, "outputs"),
   };
 }
 
-function lists(of: readonly (readonly number[])[]): Lists {
-  const start = new Int32Array(of.length + 1);
+function lists(kernels: readonly GraphKernel[], which: "inputs" | "outputs"): Lists {
+  const start = new Int32Array(kernels.length + 1);
   let count = 0;
-  for (const list of of) count += list.length;
+  for (let k = 0; k < kernels.length; k++) count += (kernels[k] as GraphKernel)[which].length;
   const items = new Int32Array(count);
   let end = 0;
-  for (let i = 0; i < of.length; i++) {
-    for (const item of of[i] as readonly number[]) {
-      let seen = start[i] as number;
+  for (let k = 0; k < kernels.length; k++) {
+    const list = (kernels[k] as GraphKernel)[which];
+    const first = end;
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i] as number;
+      let seen = first;
       while (seen < end && items[seen] !== item) seen++;
       if (seen === end) items[end++] = item;
     }
-    start[i + 1] = end;
+    start[k + 1] = end;
   }
   return { start, items };
 }

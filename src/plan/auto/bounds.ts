@@ -48,6 +48,7 @@
  * not come back: these (the latter after its last use) and what is overwritten before it is read are not counted at all. Ranges of slots that do not overlap add
  * up: the best set of ranges is found by weighted interval scheduling, one pass over the slots. QED
  */
+import { bucketed } from "./buckets.ts";
 import { canMove, type Machine } from "../policy.ts";
 import { gapIntervals, worstOnly } from "./copy-costs.ts";
 import { cheapestCover } from "./cover.ts";
@@ -86,6 +87,17 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
   const builtFrom = drops?.first ?? gaps.writer;
   const costs = new DropCosts(problem, drops?.rate ?? null);
   const sums = new SubsetSums();
+  const nearestFirst = bucketed(gaps.to, n, 0).items;
+  const youngestFirst = bucketed(builtFrom, n, 1).items.reverse();
+  /** Gaps that are open at kernel k. */
+  const inOrder = (order: Int32Array, k: number): number[] => {
+    const live: number[] = [];
+    for (let i = 0; i < order.length; i++) {
+      const g = order[i] as number;
+      if ((gaps.from[g] as number) < k && (gaps.to[g] as number) > k) live.push(g);
+    }
+    return live;
+  };
   // best[m]: the most that slots 0..m are known to hold; slot m is before kernel m.
   const best = new Float64Array(n + 1);
   const before = (j: number): number => (j < 0 ? 0 : (best[j] as number));
@@ -94,14 +106,13 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
     if (k > 0) raise(best, k, best[k - 1] as number);
     if (kernels[at] !== k) continue;
     at++;
-    const live: number[] = [];
+    let live = inOrder(nearestFirst, k);
     let liveBytes = 0;
     sums.clear();
-    for (let g = 0; g < gaps.count && (gaps.from[g] as number) < k; g++) {
-      if ((gaps.to[g] as number) <= k) continue;
-      live.push(g);
-      liveBytes += gaps.bytes[g] as number;
-      sums.add(gaps.bytes[g] as number);
+    for (let i = 0; i < live.length; i++) {
+      const bytes = gaps.bytes[live[i] as number] as number;
+      liveBytes += bytes;
+      sums.add(bytes);
     }
     const need = sums.atLeast(excess[k] as number);
     // Not even with everything away: there is no schedule.
@@ -110,7 +121,7 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
     const until = (j: number, from: number): number => (restMs[from] as number) - (restMs[j] as number);
     // Out: from the youngest writer back.
     const firsts = [-1];
-    live.sort((a, b) => (builtFrom[b] as number) - (builtFrom[a] as number));
+    live = inOrder(youngestFirst, k);
     sums.clear();
     let [young, heaviest] = [0, 0];
     for (let i = 0; i < live.length; i++) {
@@ -132,7 +143,7 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
     // In: from the nearest reader on.
     costs.clear();
     sums.clear();
-    live.sort((a, b) => (gaps.to[a] as number) - (gaps.to[b] as number));
+    live = inOrder(nearestFirst, k);
     const inFrom = (allocates[k] as number) > 0 ? k + 1 : k;
     let [near, nextBoth] = [0, 0];
     for (let i = 0; i < live.length; i++) {
@@ -154,9 +165,10 @@ export function lowerBoundMs(problem: Problem, machine: Machine, { recompute }: 
           if ((builtFrom[live[h] as number] as number) < first) outside += gaps.bytes[live[h] as number] as number;
         }
         const out = until(k, first + 1);
-        raise(best, j, before(first) + costs.sum(need - outside, outRate, out, inRate, until(j, inFrom)));
+        const known = (best[j] as number) - before(first);
+        raise(best, j, before(first) + costs.sum(need - outside, outRate, out, inRate, until(j, inFrom), known));
         if (spillNeed <= outside) continue;
-        raise(best, j, before(first) + costs.sum(spillNeed - outside, writeRate, out, readRate, until(j, k)));
+        raise(best, j, before(first) + costs.sum(spillNeed - outside, writeRate, out, readRate, until(j, k), known));
       }
     }
   }

@@ -22,12 +22,14 @@ export class Curve {
 
   /** Takes over these values; what lies beyond them is -Infinity. */
   reset(values: Float64Array): void {
-    const [size, max] = [this.#size, this.#max];
+    const size = this.#size;
+    const max = this.#max;
     this.#added.fill(0);
     max.fill(Number.NEGATIVE_INFINITY);
     max.set(values, size + 1);
     for (let node = size - 1; node > 0; node--) {
-      const [left, right] = [max[2 * node] as number, max[2 * node + 1] as number];
+      const left = max[2 * node] as number;
+      const right = max[2 * node + 1] as number;
       max[node] = left > right ? left : right;
     }
   }
@@ -35,7 +37,8 @@ export class Curve {
   /** Adds to every k with from <= k < to. */
   add(from: number, to: number, bytes: number): void {
     if (from >= to) return;
-    const [max, added] = [this.#max, this.#added];
+    const max = this.#max;
+    const added = this.#added;
     let left = from + this.#size;
     let right = to + this.#size + 1;
     for (; (left ^ right) !== 1; left >>= 1, right >>= 1) {
@@ -56,7 +59,8 @@ export class Curve {
   /** The maximum over from <= k < to; -Infinity of nothing. */
   max(from: number, to: number): number {
     if (from >= to) return Number.NEGATIVE_INFINITY;
-    const [max, added] = [this.#max, this.#added];
+    const max = this.#max;
+    const added = this.#added;
     let left = from + this.#size;
     let right = to + this.#size + 1;
     let ofLeft = Number.NEGATIVE_INFINITY;
@@ -75,7 +79,8 @@ export class Curve {
 
   #pull(node: number): void {
     const max = this.#max;
-    const [left, right] = [max[2 * node] as number, max[2 * node + 1] as number];
+    const left = max[2 * node] as number;
+    const right = max[2 * node + 1] as number;
     max[node] = (left > right ? left : right) + (this.#added[node] as number);
   }
 }

@@ -188,7 +188,9 @@ export class Decoder {
       const before = gaps.previous[g] as number;
       this.#previous[g] = before < 0 ? -1 : choice[before] === KEEP ? (this.#previous[before] as number) : before;
       if (choice[g] === KEEP) continue;
-      const [from, to, bytes] = [(gaps.from[g] as number) + 1, gaps.to[g] as number, gaps.bytes[g] as number];
+      const from = (gaps.from[g] as number) + 1;
+      const to = gaps.to[g] as number;
+      const bytes = gaps.bytes[g] as number;
       diff[from] = (diff[from] as number) - bytes;
       diff[to] = (diff[to] as number) + bytes;
     }
@@ -251,7 +253,8 @@ export class Decoder {
       }
       const isEarly = this.#stage[g] === AHEAD;
       if (isEarly && this.#hostCurve !== null && this.#choice[g] === TO_HOST) {
-        const [until, bytes] = [(gaps.from[g] as number) + 1, gaps.bytes[g] as number];
+        const until = (gaps.from[g] as number) + 1;
+        const bytes = gaps.bytes[g] as number;
         if (this.#hostCurve.max(k, until) + bytes > this.#machine.hostBytes) break;
         this.#hostCurve.add(k, until, bytes);
       }
@@ -286,12 +289,14 @@ export class Decoder {
   /** Brings from spill to the host what is next, while that lane has time and the host has room. */
   #promote(k: number, reads: Heap): void {
     const { gaps } = this.#problem;
-    const [execution, hostCurve] = [this.#execution, this.#hostCurve];
+    const execution = this.#execution;
+    const hostCurve = this.#hostCurve;
     const end = this.#endOf(k);
     while (reads.size > 0 && execution.readMs < end) {
       const g = reads.top;
       const t = gaps.tensor[g] as number;
-      const [until, bytes] = [this.#heldUntil(g), gaps.bytes[g] as number];
+      const until = this.#heldUntil(g);
+      const bytes = gaps.bytes[g] as number;
       if (this.#stage[g] === BACK || ((execution.where[t] as number) & ON_HOST) !== 0) {
         reads.pop();
         continue;
@@ -329,7 +334,8 @@ export class Decoder {
   #fetchDue(k: number, keys: Float64Array, outs: Heap, reads: Heap): void {
     const { gaps } = this.#problem;
     const { start, items } = this.#byTo;
-    const [first, end] = [start[k] as number, start[k + 1] as number];
+    const first = start[k] as number;
+    const end = start[k + 1] as number;
     if (first === end) return;
     const due: number[] = [];
     for (let i = first; i < end; i++) {
@@ -351,7 +357,9 @@ export class Decoder {
 
   #fetchAhead(k: number, ins: Heap, outs: Heap, { due, hold, lookAhead }: Order): void {
     const { gaps } = this.#problem;
-    const [execution, curve, stage] = [this.#execution, this.#curve, this.#stage];
+    const execution = this.#execution;
+    const curve = this.#curve;
+    const stage = this.#stage;
     const budget = this.#machine.deviceBytes;
     const need = execution.needBytes(k);
     const start = Math.max(execution.inputsMs(k), execution.device.peek(need));
@@ -365,7 +373,9 @@ export class Decoder {
         ins.pop();
         continue;
       }
-      const [t, bytes, to] = [gaps.tensor[g] as number, gaps.bytes[g] as number, gaps.to[g] as number];
+      const t = gaps.tensor[g] as number;
+      const bytes = gaps.bytes[g] as number;
+      const to = gaps.to[g] as number;
       const hasRoom = (hold[g] as number) <= k && curve.max(k, to) + bytes <= budget;
       if (hasRoom && stage[g] === PENDING) {
         ins.pop();

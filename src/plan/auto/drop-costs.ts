@@ -4,6 +4,9 @@
  */
 import type { Problem } from "./gaps.ts";
 
+/** Times that a range is cut to two thirds: to a few millionths. */
+const THIRDS = 32;
+
 /** Invariant: node i sums the tensors of the ranks (i - lowest bit of i, i]. */
 export class DropCosts {
   readonly #problem: Problem;
@@ -66,13 +69,19 @@ export class DropCosts {
     return cost + ((copying - cost) / (ratio + rate)) * ratio;
   }
 
-  /** min over x of max(0, (need - x) * outRate - outFree) + max(F(x), (need - x) * inRate - inFree, 0). */
-  sum(need: number, outRate: number, outFree: number, inRate: number, inFree: number): number {
+  /**
+   * min over x of max(0, (need - x) * outRate - outFree) + max(F(x), (need - x) * inRate - inFree, 0).
+   *
+   * @param atLeast a minimum that is no more than this is of no interest, and told as 0
+   */
+  sum(need: number, outRate: number, outFree: number, inRate: number, inFree: number, atLeast: number): number {
     if (need <= 0) return 0;
+    // With nothing dropped it costs this, so the minimum is no more.
+    if (Math.max(0, need * outRate - outFree) + Math.max(0, need * inRate - inFree) <= atLeast) return 0;
     const value = (x: number): number =>
       Math.max(0, (need - x) * outRate - outFree) + Math.max(this.#cost(x), (need - x) * inRate - inFree, 0);
     let [low, high] = [0, Math.min(need, this.#total())];
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < THIRDS; i++) {
       const [a, b] = [low + (high - low) / 3, high - (high - low) / 3];
       if (value(a) <= value(b)) high = b;
       else low = a;

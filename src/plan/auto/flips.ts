@@ -2,7 +2,6 @@
  * Hill climbing on a choice of re-runs: adds what closes one gap, alone or with the chain that it needs, mostly a gap that is open
  * where the plan hurts; or takes one re-run away, or all before one kernel. What is no slower is kept.
  */
-import type { Graph } from "../../graph/graph.ts";
 import { randomOf } from "./random.ts";
 import { toPairs } from "./recompute.ts";
 import { type RecomputeCandidate, recomputeCandidates } from "./recompute-candidates.ts";
@@ -23,17 +22,16 @@ export interface FlipOptions {
   readonly goalMs: number;
 }
 
-/** @param evaluate null for what does not fit */
+/** @param evaluate null for what does not fit; may be null for what is not below the limit */
 export function flip<T extends Flippable>(
   from: T,
-  graph: Graph,
   model: Model,
   { flips, seed, goalMs }: FlipOptions,
-  evaluate: (pairs: Snapshot) => T | null,
+  evaluate: (pairs: Snapshot, limitMs: number) => T | null,
 ): T {
   const random = randomOf(seed);
   const isThere = from.stepMs <= goalMs * (1 + 1e-6);
-  const candidates = flips === 0 || isThere ? [] : recomputeCandidates(graph);
+  const candidates = flips === 0 || isThere ? [] : recomputeCandidates(model);
   let best = from;
   for (let i = 0; i < flips && best.stepMs > goalMs * (1 + 1e-6); i++) {
     const picked = pick(candidates, best.hurt, random);
@@ -41,7 +39,7 @@ export function flip<T extends Flippable>(
     const isRemoval = best.pairs.length > 0 && random() < 0.4;
     const reruns = random() < 0.5 ? picked.reruns.slice(0, 1) : picked.reruns;
     const pairs = isRemoval ? without(best.pairs, random) : [...best.pairs, ...toPairs(model, reruns)];
-    const found = evaluate(Int32Array.from(pairs));
+    const found = evaluate(Int32Array.from(pairs), best.stepMs * (1 + 1e-12));
     if (found !== null && found.stepMs <= best.stepMs) best = found;
   }
   return best;

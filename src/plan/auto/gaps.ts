@@ -2,8 +2,9 @@
  * What there is to decide: the gaps of a graph. A gap is the stretch between two consecutive uses of a tensor; in it the tensor
  * need not be on the device. Deciding about it is the affair of others.
  */
-import type { Graph } from "../../graph/graph.ts";
+import type { Graph, GraphTensor } from "../../graph/graph.ts";
 import { existsAfter, existsBefore } from "../../graph/lifetimes.ts";
+import { bucketed } from "./buckets.ts";
 import { type FlatGraph, flatten, type Lists } from "../flat.ts";
 
 /** Flat arrays over gaps, ordered by `from`. */
@@ -51,18 +52,16 @@ export function problemOf(graph: Graph, isLastResort = false): Problem {
   const lastUse = new Int32Array(tensorCount).fill(-1);
   const writer = new Int32Array(tensorCount).fill(-1);
   const first = new Int32Array(tensorCount).fill(-1);
-  const found: number[][] = [[], [], [], []];
+  const found: Found = { tensors: [], froms: [], tos: [], writers: [] };
+  const mobility = mobilityOf(graph, isLastResort);
   const free = new Float64Array(n + 1);
   const note = (t: number, k: number, isWrite: boolean): void => {
     const last = lastUse[t] as number;
-    const role = graph.tensors[t]?.role;
-    const moves = role === "state" ? isLastResort : role !== "weight";
-    const isHead = last < 0 && role === "state";
-    if (moves && (isHead ? k > 0 : last >= 0 && k - last >= 2) && (bytes[t] as number) > 0) {
-      found[0]?.push(t);
-      found[1]?.push(last);
-      found[2]?.push(k);
-      found[3]?.push(writer[t] as number);
+    if (last < 0 ? mobility[t] === WITH_HEAD && k > 0 : mobility[t] !== STAYS && k - last >= 2) {
+      found.tensors.push(t);
+      found.froms.push(last);
+      found.tos.push(k);
+      found.writers.push(writer[t] as number);
     }
     // Inputs are noted before outputs: what kernel k writes and has not been noted for it, it does not read.
     if (isWrite && last >= 0 && last < k - 1) {
@@ -89,14 +88,17 @@ export function problemOf(graph: Graph, isLastResort = false): Problem {
     });
   }
   const kept = new Float64Array(n + 1);
-  const deaths: number[][] = Array.from({ length: n }, () => []);
+  const mortal: number[] = [];
+  const deaths: number[] = [];
   graph.tensors.forEach(({ role }, t) => {
     const from = existsBefore(role) ? 0 : (first[t] as number);
     if (from < 0) return;
     const to = existsAfter(role) ? n - 1 : (lastUse[t] as number);
     kept[from] = (kept[from] as number) + (bytes[t] as number);
     kept[to + 1] = (kept[to + 1] as number) - (bytes[t] as number);
-    if (!existsAfter(role)) deaths[to]?.push(t);
+    if (existsAfter(role)) return;
+    mortal.push(t);
+    deaths.push(to);
   });
   for (let k = 1; k < n; k++) {
     kept[k] = (kept[k] as number) + (kept[k - 1] as number);
@@ -118,11 +120,33 @@ export function problemOf(graph: Graph, isLastResort = false): Problem {
     gaps,
     keptBytes: kept.subarray(0, n),
     freeBytes: free.subarray(0, n),
-    dying: flattened(deaths),
+    dying: dyingAt(mortal, deaths, n),
     opening,
     oracleMs: restMs[0] as number,
     restMs,
   };
+}
+
+interface Found {
+  readonly tensors: number[];
+  readonly froms: number[];
+  readonly tos: number[];
+  readonly writers: number[];
+}
+
+const STAYS = 0;
+const MOVES = 1;
+const WITH_HEAD = 2;
+
+/** For each tensor, whether it has gaps, and whether one before its first use is among them. */
+function mobilityOf({ tensors }: Graph, isLastResort: boolean): Uint8Array {
+  const mobility = new Uint8Array(tensors.length);
+  for (let t = 0; t < tensors.length; t++) {
+    const { role, bytes } = tensors[t] as GraphTensor;
+    if (bytes <= 0 || role === "weight") continue;
+    mobility[t] = role !== "state" ? MOVES : isLastResort ? WITH_HEAD : STAYS;
+  }
+  return mobility;
 }
 
 /** A head or the tail that belongs to one: both are used, or neither. */
@@ -143,42 +167,38 @@ export function markPairs({ gaps, opening, flat }: Problem, chosen: Uint8Array):
 }
 
 /** Sorts the gaps by `from` and links those of the same version. */
-function gapsOf(
-  [tensors = [], froms = [], tos = [], writers = []]: number[][],
-  bytes: Float64Array,
-  kernelCount: number,
-): Gaps {
+function gapsOf({ tensors, froms, tos, writers }: Found, bytes: Float64Array, kernelCount: number): Gaps {
   const count = tensors.length;
-  const order = Int32Array.from({ length: count }, (_, i) => i).sort(
-    (a, b) => (froms[a] as number) - (froms[b] as number) || a - b,
-  );
-  const pick = (values: readonly number[]): Int32Array => Int32Array.from(order, (i) => values[i] as number);
-  const [tensor, from, to, writer] = [pick(tensors), pick(froms), pick(tos), pick(writers)];
+  const order = bucketed(Int32Array.from(froms), kernelCount + 1, 1).items;
+  const tensor = new Int32Array(count);
+  const from = new Int32Array(count);
+  const to = new Int32Array(count);
+  const writer = new Int32Array(count);
+  const size = new Float64Array(count);
+  for (let g = 0; g < count; g++) {
+    const i = order[g] as number;
+    tensor[g] = tensors[i] as number;
+    from[g] = froms[i] as number;
+    to[g] = Math.min(tos[i] as number, kernelCount);
+    writer[g] = writers[i] as number;
+    size[g] = bytes[tensor[g] as number] as number;
+  }
   const next = new Int32Array(count).fill(-1);
   const previous = new Int32Array(count).fill(-1);
-  const latest = new Map<number, number>();
+  const latest = new Int32Array(bytes.length).fill(-1);
   for (let g = 0; g < count; g++) {
-    const before = latest.get(tensor[g] as number);
-    if (before !== undefined && writer[before] === writer[g]) {
+    const before = latest[tensor[g] as number] as number;
+    if (before >= 0 && writer[before] === writer[g]) {
       next[before] = g;
       previous[g] = before;
     }
-    latest.set(tensor[g] as number, g);
+    latest[tensor[g] as number] = g;
   }
-  return {
-    count,
-    tensor,
-    from,
-    to: to.map((k) => Math.min(k, kernelCount)),
-    writer,
-    bytes: Float64Array.from(tensor, (t) => bytes[t] as number),
-    next,
-    previous,
-  };
+  return { count, tensor, from, to, writer, bytes: size, next, previous };
 }
 
-function flattened(of: readonly (readonly number[])[]): Lists {
-  const start = new Int32Array(of.length + 1);
-  for (let i = 0; i < of.length; i++) start[i + 1] = (start[i] as number) + (of[i] as readonly number[]).length;
-  return { start, items: Int32Array.from(of.flat()) };
+/** @param deaths kernel after which each of the tensors is dead */
+function dyingAt(tensors: readonly number[], deaths: readonly number[], kernelCount: number): Lists {
+  const { start, items } = bucketed(Int32Array.from(deaths), kernelCount, 0);
+  return { start, items: items.map((i) => tensors[i] as number) };
 }

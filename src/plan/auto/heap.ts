@@ -56,7 +56,8 @@ export class Heap {
   }
 
   #isBefore(a: number, b: number): boolean {
-    const [ka, kb] = [this.#keys[a] as number, this.#keys[b] as number];
+    const ka = this.#keys[a] as number;
+    const kb = this.#keys[b] as number;
     return ka < kb || (ka === kb && a < b);
   }
 }

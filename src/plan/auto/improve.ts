@@ -107,7 +107,8 @@ function pickNear({ gaps }: Search["problem"], chosen: Uint8Array, k: number, us
   for (let tries = 0; tries < 12; tries++) {
     const g = Math.floor(random() * gaps.count);
     if (chosen[g] !== used) continue;
-    const [from, to] = [gaps.from[g] as number, gaps.to[g] as number];
+    const from = gaps.from[g] as number;
+    const to = gaps.to[g] as number;
     const away = from > k ? from - k : to < k ? k - to : 0;
     if (away < distance) [found, distance] = [g, away];
     if (away === 0 && random() < 0.5) break;

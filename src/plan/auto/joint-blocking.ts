@@ -30,7 +30,7 @@ export function planBlocking(graph: Graph, machine: Machine, options: JointOptio
   const model = recomputeModel(graph);
   const priced = cheapest([byPrices(graph, model, machine, options), ...byRecompute(graph, model, machine, options)]);
   if (priced === null) return null;
-  const { problem, rewritten } = flip(priced, graph, model, options, (pairs) => score(graph, model, machine, pairs));
+  const { problem, rewritten } = flip(priced, model, options, (pairs) => score(graph, model, machine, pairs));
   const { search, point, stepMs } = startOffloads(problem, machine, goalMs, limitMs);
   if (point === null) return null;
   const improved = improveFrom(search, point, stepMs, options);

@@ -7,15 +7,16 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { PlanStep } from "../plan.ts";
 import { canMove, type Machine } from "../policy.ts";
+import { type Attempt, type Found, type Setting, tryOut } from "./attempt.ts";
+import { type Descended, descend } from "./descent.ts";
 import { flip } from "./flips.ts";
-import { problemOf, type Problem } from "./gaps.ts";
-import { improveFrom, type OffloadOptions, type OffloadPlan, planOffloads, startOffloads } from "./offload.ts";
-import { planRecompute, toPairs, toReruns } from "./recompute.ts";
+import { problemOf } from "./gaps.ts";
+import { improveFrom, type OffloadOptions, type OffloadPlan, planOffloads } from "./offload.ts";
+import { planRecompute, toPairs } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
-import { type Model, recomputeModel } from "./recompute-model.ts";
-import { restore, setPrices, snapshot, type Snapshot, sweep } from "./recompute-prices.ts";
-import { originalSteps, rewrite, type Rewritten } from "./rewrite.ts";
-import type { Point, Search } from "./search.ts";
+import { recomputeModel } from "./recompute-model.ts";
+import { restore, setPrices, snapshot, sweep } from "./recompute-prices.ts";
+import { originalSteps, rewrite } from "./rewrite.ts";
 
 export interface JointOptions {
   readonly levels: number;
@@ -34,63 +35,136 @@ export interface JointPlan {
   readonly stepMs: number;
 }
 
-interface Found {
-  readonly pairs: Snapshot;
-  readonly rewritten: Rewritten;
-  readonly search: Search;
-  readonly point: Point;
-  readonly stepMs: number;
-  readonly hurt: Float64Array;
-}
-
 /** @returns null when nothing beats the limit */
 export function planJoint(graph: Graph, machine: Machine, options: JointOptions): JointPlan | null {
-  const { goalMs, levels } = options;
-  const model = recomputeModel(graph);
-  const lives = new Lives(model);
-  const price: Float64Array = new Float64Array(graph.kernels.length);
-  // What a byte costs on the link, ms; without a link, any start will do.
-  const rate = canMove(machine) ? 1 / (Math.min(machine.offloadGBps, machine.prefetchGBps) * 1e6) : 1e-9;
-  let best: Found | null = null;
-  let limitMs = options.limitMs;
-  let pairs = snapshot(lives);
-  let [top, rise, last]: [Level | null, number, number] = [null, FIRST_RISE, Number.POSITIVE_INFINITY];
-  for (let level = 0; level < levels && rise > LAST_RISE; level++) {
-    const { found, hurt } = tryOut(graph, model, machine, pairs, goalMs);
-    const stepMs = found?.stepMs ?? Number.POSITIVE_INFINITY;
-    if (found !== null && stepMs < limitMs) [best, limitMs] = [found, stepMs];
-    if (limitMs <= goalMs * (1 + 1e-6)) break;
-    const helps = stepMs <= last * (1 + 1e-9);
-    let at: Level = { price: price.slice(), pairs, hurt, stepMs };
-    // First the prices follow what hurts now; in the end, what hurt in the best plan, in ever smaller steps.
-    const isLate = level >= levels * EXPLORING;
-    rise = helps ? Math.min(1, rise * LONGER) : Math.max(isLate ? 0 : FIRST_RISE, rise * SHORTER);
-    if (top === null || stepMs < top.stepMs) top = at;
-    else if (isLate && !helps) at = top;
-    last = isLate ? top.stepMs : stepMs;
-    price.set(at.price);
-    raise(price, at.hurt, rate, found === null ? RISE_TO_FIT : rise);
-    restore(lives, at.pairs);
-    setPrices(lives, price);
-    sweep(lives);
-    sweep(lives);
-    pairs = snapshot(lives);
+  const isShort = graph.kernels.length <= SHORT;
+  const planner = new Joint(graph, machine, options);
+  planner.descend();
+  if (isShort || planner.gap > NEAR) planner.refine(planner.top);
+  const isFar = planner.gap > FAR;
+  if (!isShort) {
+    // More flips win more than annealing of the copies does.
+    planner.flip(FEW_TRIALS, isFar ? 2 * options.flips : options.flips);
+    return planner.result(0);
   }
-  if (graph.kernels.length <= SMALL && limitMs > goalMs * (1 + FAR)) {
-    const peak = problemOf(graph).keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
-    for (const share of TARGETS) {
-      const target = machine.deviceBytes + share * (peak - machine.deviceBytes);
-      const { choice } = planRecompute(graph, target, { effort: 0, seed: options.seed });
-      const { found } = tryOut(graph, model, machine, toPairs(model, choice), goalMs);
-      if (found !== null && found.stepMs < limitMs) [best, limitMs] = [found, found.stepMs];
+  planner.flip(MANY_TRIALS, options.flips);
+  const plan = planner.result(options.moves);
+  if (!isFar) return plan;
+  // There is time for another valley: prices that start from nothing.
+  const other = new Joint(graph, machine, options);
+  other.refine(other.none());
+  other.tryTarget();
+  other.flip(MANY_TRIALS, options.flips);
+  return faster(plan, other.result(options.moves));
+}
+
+function faster(a: JointPlan | null, b: JointPlan | null): JointPlan | null {
+  return a === null || (b !== null && b.stepMs < a.stepMs) ? b : a;
+}
+
+/** Invariant: `best` is the fastest of all that was tried, null where none beats the limit; `top` the fastest of the levels. */
+class Joint {
+  top: Level;
+  #best: Found | null = null;
+  #limitMs: number;
+  readonly #setting: Setting;
+  readonly #options: JointOptions;
+  readonly #lives: Lives;
+
+  constructor(graph: Graph, machine: Machine, options: JointOptions) {
+    const model = recomputeModel(graph);
+    this.#setting = { graph, model, machine, goalMs: options.goalMs };
+    this.#options = options;
+    this.#limitMs = options.limitMs;
+    this.#lives = new Lives(model);
+    this.top = this.none();
+  }
+
+  /** Distance of the best plan so far from the bound, as a share. */
+  get gap(): number {
+    return this.#limitMs / this.#options.goalMs - 1;
+  }
+
+  get #isThere(): boolean {
+    return this.gap <= 1e-6;
+  }
+
+  /** Nothing is run again. */
+  none(): Level {
+    const price = new Float64Array(this.#setting.graph.kernels.length);
+    return { price, pairs: new Int32Array(0), hurt: null, stepMs: Number.POSITIVE_INFINITY };
+  }
+
+  /** Tries levels of recomputation down to what would do without copies. */
+  descend(): void {
+    descend(this.#lives, this.#setting.machine.deviceBytes, (level) => {
+      if (this.#isThere) return Number.POSITIVE_INFINITY;
+      return this.#note(level, tryOut(this.#setting, level.pairs, 1, this.top.stepMs)).stepMs;
+    });
+  }
+
+  /** First prices follow what hurts now; in the end, what hurt in the best plan, in ever smaller steps. */
+  refine(from: Level): void {
+    const { machine } = this.#setting;
+    const { levels } = this.#options;
+    // What a byte costs on the link, ms; without a link, any start will do.
+    const rate = canMove(machine) ? 1 / (Math.min(machine.offloadGBps, machine.prefetchGBps) * 1e6) : 1e-9;
+    let [at, rise] = [from, FIRST_RISE];
+    for (let level = 0; level < levels && rise > LAST_RISE && !this.#isThere; level++) {
+      const isLate = level >= levels * EXPLORING;
+      const price = at.price.slice();
+      if (at.hurt === null) at = this.#note(at, tryOut(this.#setting, at.pairs, FEW_TRIALS));
+      raise(price, at.hurt as Float64Array, rate, Number.isFinite(at.stepMs) ? rise : RISE_TO_FIT);
+      restore(this.#lives, at.pairs);
+      setPrices(this.#lives, price);
+      sweep(this.#lives);
+      sweep(this.#lives);
+      const pairs = snapshot(this.#lives);
+      const next = this.#note({ price, pairs }, tryOut(this.#setting, pairs, FEW_TRIALS));
+      const helps = next.stepMs <= at.stepMs * (1 + 1e-9);
+      rise = helps ? Math.min(1, rise * LONGER) : Math.max(isLate ? 0 : FIRST_RISE, rise * SHORTER);
+      at = isLate && !helps ? this.top : next;
     }
   }
-  if (best === null) return null;
-  const trials = graph.kernels.length <= MANY_TRIALS_UP_TO ? MANY_TRIALS : FEW_TRIALS;
-  best = flip(best, graph, model, options, (flipped) => tryOut(graph, model, machine, flipped, goalMs, trials).found);
-  const improved = improveFrom(best.search, best.point, best.stepMs, options);
-  const { stepMs } = best.search.evaluate(improved.point);
-  return { steps: originalSteps(best.rewritten, best.search.steps()), stepMs };
+
+  /** Recomputation searched down to a budget between the peak and the device's. */
+  tryTarget(): void {
+    const { graph, model, machine } = this.#setting;
+    const peak = problemOf(graph).keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
+    const target = machine.deviceBytes + TARGET * (peak - machine.deviceBytes);
+    const { choice } = planRecompute(graph, target, { effort: 0, seed: this.#options.seed });
+    this.#keep(tryOut(this.#setting, toPairs(model, choice), FEW_TRIALS).found);
+  }
+
+  flip(trials: number, flips: number): void {
+    const { model } = this.#setting;
+    if (this.#best === null) return;
+    this.#best = flip(this.#best, model, { ...this.#options, flips }, (pairs, limitMs) => {
+      return tryOut(this.#setting, pairs, trials, limitMs).found;
+    });
+  }
+
+  /** @param moves annealing moves on the copies of the best plan */
+  result(moves: number): JointPlan | null {
+    if (this.#best === null) return null;
+    const { search, point, stepMs, rewritten } = this.#best;
+    const improved = moves === 0 ? point : improveFrom(search, point, stepMs, { ...this.#options, moves }).point;
+    const decoded = search.evaluate(improved);
+    return { steps: originalSteps(rewritten, search.steps()), stepMs: decoded.stepMs };
+  }
+
+  #note(level: Descended, { found, hurt }: Attempt): Level {
+    const stepMs = found?.stepMs ?? Number.POSITIVE_INFINITY;
+    const noted = { ...level, hurt, stepMs };
+    if (stepMs < this.top.stepMs) this.top = noted;
+    this.#keep(found);
+    return noted;
+  }
+
+  #keep(found: Found | null): void {
+    const stepMs = found?.stepMs ?? Number.POSITIVE_INFINITY;
+    if (found !== null && stepMs < this.#limitMs) [this.#best, this.#limitMs] = [found, stepMs];
+  }
 }
 
 /** The last resort: recompute down to the budget, or as far as that goes, and copy what is left. */
@@ -111,13 +185,14 @@ const RISE_TO_FIT = 0.5;
 const LONGER = 1.5;
 const SHORTER = 0.4;
 
-/** Where prices end far from the bound, recomputation down to a budget between the peak and the device's is tried too. */
-const FAR = 0.01;
-const SMALL = 1000;
-const MANY_TRIALS_UP_TO = 300;
+/** Kernels up to which choices are tried with many sweeps, and the last one's copies are improved. */
+const SHORT = 300;
 const MANY_TRIALS = 8;
 const FEW_TRIALS = 2;
-const TARGETS: readonly number[] = [0.3];
+/** Distances from the bound: prices are refined beyond the first, and twice as many flips are tried beyond the second. */
+const NEAR = 0.002;
+const FAR = 0.003;
+const TARGET = 0.3;
 
 /** Prices rise where it hurts, in proportion, and fall elsewhere. */
 function raise(price: Float64Array, hurt: Float64Array, rate: number, rise: number): void {
@@ -130,70 +205,8 @@ function raise(price: Float64Array, hurt: Float64Array, rate: number, rise: numb
   }
 }
 
-/** Prices, the re-runs that were chosen at them, and where the plan with those hurt. */
-interface Level {
-  readonly price: Float64Array;
-  readonly pairs: Snapshot;
-  readonly hurt: Float64Array;
+/** A choice of re-runs, the prices at which it was made, and where the plan with it hurts; null where that is not known. */
+interface Level extends Descended {
+  readonly hurt: Float64Array | null;
   readonly stepMs: number;
-}
-
-interface Attempt {
-  readonly found: Found | null;
-  /** For each original kernel, how much a byte too many there hurts; any unit. */
-  readonly hurt: Float64Array;
-}
-
-function tryOut(
-  graph: Graph,
-  model: Model,
-  machine: Machine,
-  pairs: Snapshot,
-  goalMs: number,
-  trials = FEW_TRIALS,
-): Attempt {
-  const rewritten = rewrite(graph, toReruns(model, pairs), model.units);
-  const problem = problemOf(rewritten.graph);
-  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, Number.POSITIVE_INFINITY, trials);
-  const hurt = new Float64Array(graph.kernels.length);
-  const stageOf = stages(rewritten);
-  if (point === null) {
-    const over = overflow(problem, machine);
-    for (let k = 0; k < over.length; k++) add(hurt, stageOf[k] as number, over[k] as number);
-    return { found: null, hurt };
-  }
-  const { stalls, blame } = search.decoder;
-  for (let k = 0; k < stalls.length; k++) {
-    if ((stalls[k] as number) > 0) add(hurt, stageOf[blame[k] as number] as number, stalls[k] as number);
-  }
-  return { found: { pairs, rewritten, search, point, stepMs, hurt }, hurt };
-}
-
-/** Bytes by which each kernel exceeds the budget with everything away that may be. */
-function overflow({ gaps, keptBytes }: Problem, machine: Machine): Float64Array {
-  const over = new Float64Array(keptBytes.length + 1);
-  if (canMove(machine)) {
-    for (let g = 0; g < gaps.count; g++) {
-      add(over, (gaps.from[g] as number) + 1, -(gaps.bytes[g] as number));
-      add(over, gaps.to[g] as number, gaps.bytes[g] as number);
-    }
-  }
-  for (let k = 1; k < over.length; k++) add(over, k, over[k - 1] as number);
-  return over
-    .subarray(0, keptBytes.length)
-    .map((bytes, k) => Math.max(0, bytes + (keptBytes[k] as number) - machine.deviceBytes));
-}
-
-/** For each kernel of the rewritten graph, the first run that it precedes or is. */
-function stages({ originalKernel, isRecompute }: Rewritten): Int32Array {
-  const stage = new Int32Array(originalKernel.length);
-  for (let i = originalKernel.length - 1, next = 0; i >= 0; i--) {
-    if (isRecompute[i] === 0) next = originalKernel[i] as number;
-    stage[i] = next;
-  }
-  return stage;
-}
-
-function add(to: Float64Array, k: number, amount: number): void {
-  to[k] = (to[k] as number) + amount;
 }

@@ -26,6 +26,8 @@ export interface OffloadOptions {
   readonly seed: number;
   /** Nothing is faster than this, ms; the search stops there. */
   readonly goalMs: number;
+  /** How many first trials to choose from; more where none of these fits. Default all. */
+  readonly trials?: number;
 }
 
 interface Trial {
@@ -53,7 +55,10 @@ export interface Started {
   readonly stepMs: number;
 }
 
-/** @param limitMs plans that are no faster are of no interest */
+/**
+ * @param limitMs plans that are no faster are of no interest
+ * @param trials how many to choose from
+ */
 export function startOffloads(
   problem: Problem,
   machine: Machine,
@@ -105,8 +110,9 @@ export function planFirst(problem: Problem, machine: Machine, goalMs: number): O
 }
 
 function planWith(problem: Problem, machine: Machine, options: OffloadOptions): OffloadPlan | null {
-  const { search, point, stepMs } = startOffloads(problem, machine, options.goalMs, Number.POSITIVE_INFINITY);
-  if (point === null) return null;
+  const { trials, goalMs } = options;
+  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, Number.POSITIVE_INFINITY, trials);
+  if (point === null) return trials === undefined ? null : planWith(problem, machine, { moves: 0, seed: 1, goalMs });
   const best = improveFrom(search, point, stepMs, options);
   search.evaluate(best.point);
   return { steps: search.steps(), stepMs: best.stepMs, fits: true };

@@ -33,8 +33,7 @@ const MAX_CHAIN = 64;
 const SMALL_SHARE = 0.05;
 
 /** Ordered by `msPerByte`, least first; `"area"` orders by `msPerByteMs`. */
-export function recomputeCandidates(graph: Graph, order: "bytes" | "area" = "bytes"): RecomputeCandidate[] {
-  const model = recomputeModel(graph);
+export function recomputeCandidates(model: Model, order: "bytes" | "area" = "bytes"): RecomputeCandidate[] {
   const lives = new Lives(model);
   const { outputs, units, bytes } = model;
   const endMs = new Float64Array(model.kernelCount + 1);

@@ -125,6 +125,19 @@ export class Lives {
 
   /** Follows memory from now on. */
   follow(): void {
+    const carried = this.carriedNow();
+    this.carried.load(carried);
+    this.peaks.load(this.peaksOver(carried));
+    this.follows = true;
+    this.settle();
+  }
+
+  /** Highest bytes at each stage, without pinned ones; for once, without following. */
+  peaksNow(): Float64Array {
+    return this.peaksOver(this.carriedNow());
+  }
+
+  private carriedNow(): Float64Array {
     const { kernelCount: n, bytes, tensorCount } = this.model;
     const carried = new Float64Array(n + 2);
     for (let t = 0; t < tensorCount; t++) {
@@ -137,12 +150,13 @@ export class Lives {
       }
     }
     for (let k = 1; k <= n; k++) carried[k]! += carried[k - 1]!;
-    this.carried.load(carried.subarray(0, n + 1));
-    const peaks = new Float64Array(n);
-    for (let k = 0; k < n; k++) peaks[k] = this.stagePeak(k, carried[k]!);
-    this.peaks.load(peaks);
-    this.follows = true;
-    this.settle();
+    return carried.subarray(0, n + 1);
+  }
+
+  private peaksOver(carried: Float64Array): Float64Array {
+    const peaks = new Float64Array(this.model.kernelCount);
+    for (let k = 0; k < peaks.length; k++) peaks[k] = this.stagePeak(k, carried[k]!);
+    return peaks;
   }
 
   /** Forgets the curve: additions and removals are cheaper, `peaks` is stale. */

@@ -18,13 +18,22 @@ export function snapshot(lives: Lives): Snapshot {
   return Int32Array.from(pairs);
 }
 
-/** Makes the re-runs those of a snapshot. Memory is not followed afterwards. */
+/** Makes the re-runs those of a snapshot, by their difference. Memory is not followed afterwards. */
 export function restore(lives: Lives, pairs: Snapshot): void {
   lives.unfollow();
-  lives.runs.forEach((stages, unit) => {
-    while (stages.length > 0) lives.remove(unit, stages[0]!);
-  });
-  for (let i = 0; i < pairs.length; i += 2) lives.add(pairs[i]!, pairs[i + 1]!);
+  for (let unit = 0, i = 0; unit < lives.runs.length; unit++) {
+    const stages = lives.runs[unit]!;
+    const first = i;
+    while (i < pairs.length && pairs[i] === unit) i += 2;
+    for (let s = stages.length - 1; s >= 0; s--)
+      if (!hasPair(pairs, first, i, stages[s]!)) lives.remove(unit, stages[s]!);
+    for (let p = first; p < i; p += 2) if (!stages.includes(pairs[p + 1]!)) lives.add(unit, pairs[p + 1]!);
+  }
+}
+
+function hasPair(pairs: Snapshot, from: number, to: number, stage: number): boolean {
+  for (let i = from; i < to; i += 2) if (pairs[i + 1] === stage) return true;
+  return false;
 }
 
 export interface PriceOptions {
@@ -43,6 +52,9 @@ export interface PriceOptions {
   readonly sweeps: number;
 }
 
+export const FINE: PriceOptions = { levels: 80, growth: 1.3, decay: 0.97, patience: 15, sweeps: 2, jump: 0.02 };
+export const COARSE: PriceOptions = { levels: 80, growth: 1.6, decay: 0.97, patience: 4, sweeps: 1, jump: 0.02 };
+
 /** Smallest rise of prices, as a share of the normal one. */
 const SLOWEST = 0.05;
 
@@ -50,13 +62,20 @@ const SLOWEST = 0.05;
  * Raises prices until the plan fits or nothing changes any more.
  *
  * @param budgetBytes weights included
+ * @param onLevel told of every level that is kept, with its prices; false ends the descent
  * @returns the cheapest plan that fits, or else the one with the lowest peak
  */
-export function priceDescent(lives: Lives, budgetBytes: number, options: PriceOptions): Snapshot {
+export function priceDescent(
+  lives: Lives,
+  budgetBytes: number,
+  options: PriceOptions,
+  onLevel: (price: Float64Array, fits: boolean) => boolean = () => true,
+): Snapshot {
   const { model } = lives;
   const { kernelCount: n } = model;
   const budget = budgetBytes - model.pinnedBytes;
   const price = new Float64Array(n);
+  lives.unfollow();
   let best = snapshot(lives);
   let bestMs = Number.POSITIVE_INFINITY;
   let bestPeak = Number.POSITIVE_INFINITY;
@@ -66,8 +85,8 @@ export function priceDescent(lives: Lives, budgetBytes: number, options: PriceOp
   let pace = 1;
   let { jump } = options;
   for (let level = 0; level < options.levels; level++) {
-    lives.follow();
-    const peak = lives.peaks.max();
+    const peaks = lives.peaksNow();
+    const peak = peaks.reduce((most, bytes) => (bytes > most ? bytes : most), 0);
     const fits = peak <= budget;
     if (fits ? lives.recomputeMs < bestMs : bestMs === Number.POSITIVE_INFINITY && peak < bestPeak) {
       best = snapshot(lives);
@@ -80,9 +99,9 @@ export function priceDescent(lives: Lives, budgetBytes: number, options: PriceOp
       since = 0;
     }
     if (fits && lives.recomputeMs === 0) break;
+    if (!onLevel(price, fits)) break;
     const before = { runs: snapshot(lives), price: price.slice(), ms: lives.recomputeMs };
-    raise(lives, budget, price, start, options, pace);
-    lives.unfollow();
+    raise(peaks, budget, price, start, options, pace);
     setPrices(lives, price);
     for (let s = 0; s < options.sweeps; s++) sweep(lives);
     if (lives.recomputeMs - before.ms > jump * allMs && pace > SLOWEST) {
@@ -98,15 +117,15 @@ export function priceDescent(lives: Lives, budgetBytes: number, options: PriceOp
 }
 
 function raise(
-  { peaks, model }: Lives,
+  peaks: Float64Array,
   budget: number,
   price: Float64Array,
   start: number,
   { growth, decay }: PriceOptions,
   pace: number,
 ): void {
-  for (let k = 0; k < model.kernelCount; k++) {
-    const excess = peaks.at(k) - budget;
+  for (let k = 0; k < peaks.length; k++) {
+    const excess = peaks[k]! - budget;
     if (excess <= 0) price[k]! *= decay;
     else price[k] = Math.max(price[k]!, start) * growth ** (pace * (0.3 + Math.min(1, (4 * excess) / budget)));
   }

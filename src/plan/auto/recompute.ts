@@ -6,7 +6,7 @@ import type { Graph } from "../../graph/graph.ts";
 import { randomOf } from "./random.ts";
 import { Lives } from "./recompute-lives.ts";
 import { type Model, recomputeModel } from "./recompute-model.ts";
-import { type PriceOptions, priceDescent, restore, type Snapshot, snapshot } from "./recompute-prices.ts";
+import { COARSE, FINE, type PriceOptions, priceDescent, restore, type Snapshot, snapshot } from "./recompute-prices.ts";
 import { anneal, prune, repair } from "./recompute-search.ts";
 import type { Rerun } from "./rewrite.ts";
 
@@ -81,9 +81,6 @@ export function planRecompute(graph: Graph, deviceBytes: number, options: Recomp
   }
   return result(model, best, deviceBytes);
 }
-
-const FINE: PriceOptions = { levels: 80, growth: 1.3, decay: 0.97, patience: 15, sweeps: 2, jump: 0.02 };
-const COARSE: PriceOptions = { levels: 80, growth: 1.6, decay: 0.97, patience: 4, sweeps: 1, jump: 0.02 };
 
 /** Price descents to take the best of: targets as shares of the budget. */
 function startsFor({ kernelCount }: Model): readonly (readonly [number, PriceOptions])[] {

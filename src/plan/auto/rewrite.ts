@@ -52,7 +52,7 @@ export function rewrite(graph: Graph, choice: readonly Rerun[], units: Units = r
   const emit = (k: KernelIndex, again: boolean): void => {
     const kernel = graph.kernels[k];
     if (kernel === undefined) return;
-    const inputs = kernel.inputs.map((t) => current[t] ?? t);
+    const inputs = relabelled(kernel.inputs, current);
     if (again) {
       recomputeMs += kernel.ms;
       for (const t of new Set(kernel.outputs)) {
@@ -65,7 +65,8 @@ export function rewrite(graph: Graph, choice: readonly Rerun[], units: Units = r
         originalTensor.push(t);
       }
     }
-    kernels.push(again || changed(inputs, kernel, current) ? relabel(kernel, inputs, current) : kernel);
+    const outputs = relabelled(kernel.outputs, current);
+    kernels.push(inputs === kernel.inputs && outputs === kernel.outputs ? kernel : { ...kernel, inputs, outputs });
     originalKernel.push(k);
     isRecompute.push(again ? 1 : 0);
   };
@@ -127,10 +128,11 @@ function byStage(choice: readonly Rerun[], units: Units): Map<KernelIndex, Kerne
   return kernels;
 }
 
-function changed(inputs: readonly TensorIndex[], kernel: GraphKernel, current: readonly TensorIndex[]): boolean {
-  return inputs.some((t, i) => t !== kernel.inputs[i]) || kernel.outputs.some((t) => current[t] !== t);
-}
-
-function relabel(kernel: GraphKernel, inputs: readonly TensorIndex[], current: readonly TensorIndex[]): GraphKernel {
-  return { ...kernel, inputs, outputs: kernel.outputs.map((t) => current[t] ?? t) };
+/** The same list where nothing in it has another life by now. */
+function relabelled(list: readonly TensorIndex[], current: readonly TensorIndex[]): readonly TensorIndex[] {
+  for (let i = 0; i < list.length; i++) {
+    const t = list[i] as TensorIndex;
+    if (current[t] !== t) return list.map((each) => current[each] ?? each);
+  }
+  return list;
 }

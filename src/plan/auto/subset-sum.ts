@@ -23,11 +23,9 @@ export class SubsetSums {
     const merged = new Float64Array(2 * old.length);
     let count = 0;
     for (let i = 0, j = 0; j < old.length;) {
-      const [plain, with_] = [
-        i < old.length ? (old[i] as number) : Number.POSITIVE_INFINITY,
-        (old[j] as number) + size,
-      ];
-      const next = Math.min(plain, with_);
+      const plain = i < old.length ? (old[i] as number) : Number.POSITIVE_INFINITY;
+      const with_ = (old[j] as number) + size;
+      const next = plain < with_ ? plain : with_;
       if (plain === next) i++;
       if (with_ === next) j++;
       merged[count++] = next;

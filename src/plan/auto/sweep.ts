@@ -2,6 +2,7 @@
  * Which gaps to use so that the bytes fit, time aside: Belady's rule for caches. Walk the kernels; where too much is on the
  * device, take out the open gap that is worth most. Then give back what turned out not to be needed, the shortest first.
  */
+import { bucketed } from "./buckets.ts";
 import { Curve } from "./curve.ts";
 import { isPaired, markPairs, type Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
@@ -15,7 +16,9 @@ export const RULES: readonly Rule[] = ["farthest", "area", "longest", "largest"]
 export function keysOf({ gaps, restMs }: Problem, rule: Rule): Float64Array {
   const keys = new Float64Array(gaps.count);
   for (let g = 0; g < gaps.count; g++) {
-    const [from, to, bytes] = [gaps.from[g] as number, gaps.to[g] as number, gaps.bytes[g] as number];
+    const from = gaps.from[g] as number;
+    const to = gaps.to[g] as number;
+    const bytes = gaps.bytes[g] as number;
     const ms = (restMs[from] as number) - (restMs[to] as number);
     keys[g] = rule === "farthest" ? -to : rule === "area" ? -bytes * ms : rule === "largest" ? -bytes : -ms;
   }
@@ -91,7 +94,9 @@ export class Sweep {
     this.#curve.reset(over.subarray(0, flat.kernelCount));
     for (const g of order) {
       if (chosen[g] !== 1 || fixed?.[g] === 1 || isPaired(this.#problem, g)) continue;
-      const [from, to, bytes] = [(gaps.from[g] as number) + 1, gaps.to[g] as number, gaps.bytes[g] as number];
+      const from = (gaps.from[g] as number) + 1;
+      const to = gaps.to[g] as number;
+      const bytes = gaps.bytes[g] as number;
       if (this.#curve.max(from, to) + bytes > 0) continue;
       chosen[g] = 0;
       this.#curve.add(from, to, bytes);
@@ -104,7 +109,9 @@ export class Sweep {
     const diff = this.#diff.fill(0);
     for (let g = 0; g < gaps.count; g++) {
       if (chosen[g] === 0) continue;
-      const [from, to, bytes] = [(gaps.from[g] as number) + 1, gaps.to[g] as number, gaps.bytes[g] as number];
+      const from = (gaps.from[g] as number) + 1;
+      const to = gaps.to[g] as number;
+      const bytes = gaps.bytes[g] as number;
       diff[from] = (diff[from] as number) - bytes;
       diff[to] = (diff[to] as number) + bytes;
     }
@@ -117,7 +124,7 @@ export class Sweep {
 }
 
 /** The gaps in order of their length in kernels, the shortest first. */
-export function shortestFirst({ gaps }: Problem): Int32Array {
-  const length = Int32Array.from(gaps.from, (from, g) => (gaps.to[g] as number) - from);
-  return Int32Array.from(gaps.from.keys()).sort((a, b) => (length[a] as number) - (length[b] as number) || a - b);
+export function shortestFirst({ gaps, flat }: Problem): Int32Array {
+  const length = gaps.to.map((to, g) => to - (gaps.from[g] as number));
+  return bucketed(length, flat.kernelCount + 1, 0).items;
 }

@@ -67,8 +67,12 @@ function search(
   { recompute = true, moves = 0, seed = 1 }: AutoOptions,
 ): OffloadPlan {
   const effort = { moves, seed, goalMs };
-  const offloads = planOffloads(graph, machine, effort);
-  if (!recompute || offloads.stepMs <= goalMs * (1 + WORTH_A_TRY)) return offloads;
+  const { length } = graph.kernels;
+  const isFast = ({ stepMs }: OffloadPlan): boolean => stepMs <= goalMs * (1 + WORTH_A_TRY);
+  // In long iterations copies alone are improved only where they come close to what is found with recomputation.
+  const isLong = recompute && length > MEDIUM && canMove(machine);
+  const offloads = planOffloads(graph, machine, isLong ? { ...effort, moves: 0, trials: FEW_TRIALS } : effort);
+  if (!recompute || isFast(offloads)) return offloads;
   if (!canMove(machine)) return planRebuilt(graph, machine, effort);
   const limitMs = offloads.stepMs;
   const joint = jointOf(graph, machine, {
@@ -77,6 +81,10 @@ function search(
     flips: Math.min(moves, Math.round(MAX_FLIPPED / (graph.kernels.length + 1))),
     limitMs,
   });
+  if (offloads.fits && isLong && offloads.stepMs < (joint?.stepMs ?? Number.POSITIVE_INFINITY) * (1 + CLOSE)) {
+    const improved = planOffloads(graph, machine, effort);
+    if (improved.stepMs < (joint?.stepMs ?? Number.POSITIVE_INFINITY)) return improved;
+  }
   if (joint !== null) return { ...joint, fits: true };
   if (offloads.fits) return offloads;
   const rebuilt = planRebuilt(graph, machine, effort);
@@ -141,6 +149,10 @@ function below(value: number, steps: number): number {
 
 /** Relative gap to the bound below which recomputation is not tried. */
 const WORTH_A_TRY = 5e-4;
+
+/** What more trials and annealing may win on copies alone, and the trials that tell whether that is of interest. */
+const CLOSE = 0.02;
+const FEW_TRIALS = 2;
 
 function defaultMoves({ kernels }: Graph): number {
   return Math.round(Math.min(500, 40_000 / (kernels.length + 1)));
