@@ -1,6 +1,6 @@
 /**
  * A deep network that nobody trained, for the planner to plan: convolution, normalization and relu per layer, a skip connection every
- * third layer, feature maps that shrink in stages, a backward pass and updates. Seeded: the same seed gives the same graph.
+ * third layer, feature maps that shrink in stages, a backward pass, and the updates after it, as optimizers make them. Seeded: the same seed gives the same graph.
  */
 import type { Graph, GraphKernel, GraphTensor, Role } from "../src/graph/graph.ts";
 
@@ -37,6 +37,7 @@ export function deepGraph(kernelCount: number, random: () => number): Graph {
     if (isJoin) skip = relu;
     x = relu;
   }
+  const updates: { readonly weight: number; readonly dWeight: number }[] = [];
   let gradient = add(tensors[x]?.bytes ?? 0, "gradient");
   run("backward", "loss", 0.1, [x], [gradient]);
   for (const { weight, x: source, conv, relu, mb } of saved.toReversed()) {
@@ -47,8 +48,9 @@ export function deepGraph(kernelCount: number, random: () => number): Graph {
     run("backward", "norm", mb * 0.03, [conv, dRelu], [dNorm]);
     run("backward", "conv weight", mb * 0.15, [source, dNorm], [dWeight]);
     run("backward", "conv input", mb * 0.15, [weight, dNorm], [dSource]);
-    run("update", "update", 0.01, [weight, dWeight], [weight]);
+    updates.push({ weight, dWeight });
     gradient = dSource;
   }
+  for (const { weight, dWeight } of updates) run("update", "update", 0.01, [weight, dWeight], [weight]);
   return { schema: "vdnn-graph/1", name: `deep-${kernels.length}`, tensors, kernels };
 }

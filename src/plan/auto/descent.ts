@@ -4,7 +4,16 @@
  * copied. Which level is best depends on the link: some are measured on the way, then those around the best.
  */
 import type { Lives } from "./recompute-lives.ts";
-import { FINE, type PriceOptions, priceDescent, type Snapshot, snapshot } from "./recompute-prices.ts";
+import {
+  FINE,
+  type PriceOptions,
+  priceDescent,
+  restore,
+  setPrices,
+  type Snapshot,
+  snapshot,
+  sweep,
+} from "./recompute-prices.ts";
 
 export interface Descended {
   /** Prices of a byte at each kernel, ms, and the re-runs that were chosen at them. */
@@ -37,6 +46,18 @@ export function descend(lives: Lives, budgetBytes: number, measure: (level: Desc
   });
   const center = best < 0 ? levels.length - 1 : best;
   for (let away = 1; away < STRIDE; away++) for (const i of [center - away, center + away]) look(i);
+  if (best < 0) return;
+  // Halfway between the best and its neighbours.
+  for (const i of [best, best + 1]) {
+    const [low, high] = [levels[i - 1], levels[i]];
+    if (low === undefined || high === undefined) continue;
+    const price = low.price.map((ms, k) => Math.sqrt(ms * (high.price[k] as number)));
+    restore(lives, low.pairs);
+    setPrices(lives, price);
+    sweep(lives);
+    sweep(lives);
+    measure({ price, pairs: snapshot(lives) });
+  }
 }
 
 const PATH: PriceOptions = { ...FINE, growth: 2, sweeps: 1 };
