@@ -58,7 +58,7 @@ import type { Problem } from "./gaps.ts";
 import { SubsetSums } from "./subset-sum.ts";
 
 /** Kernels times kernels that one call looks at. Fewer kernels k give a weaker bound, never a wrong one. */
-const PAIR_BUDGET = 4e5;
+const PAIR_BUDGET = 1e5;
 
 /** Without a link, ms per byte that make every copy longer than any step. */
 const NO_LINK = 1e3;

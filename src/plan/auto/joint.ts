@@ -191,7 +191,7 @@ const MANY_TRIALS = 8;
 const FEW_TRIALS = 2;
 /** Distances from the bound: prices are refined beyond the first, and twice as many flips are tried beyond the second. */
 const NEAR = 0.002;
-const FAR = 0.005;
+const FAR = 0.004;
 const TARGET = 0.3;
 
 /** Prices rise where it hurts, in proportion, and fall elsewhere. */

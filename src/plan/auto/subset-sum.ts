@@ -2,6 +2,7 @@
 
 /** Distinct sums that are kept track of; beyond, only what all sizes are multiples of. */
 const MAX_SUMS = 256;
+const NONE = new Float64Array(0);
 
 /** Invariant: `#sums` are all sums of the sizes told so far, ascending, or empty when there are too many. */
 export class SubsetSums {
@@ -16,11 +17,11 @@ export class SubsetSums {
   }
 
   add(size: number): void {
-    this.#unit = gcd(size, this.#unit);
+    if (this.#unit === 0 || size % this.#unit !== 0) this.#unit = gcd(size, this.#unit);
     this.#total += size;
     const old = this.#sums;
     if (old.length === 0) return;
-    const merged = new Float64Array(2 * old.length);
+    const merged = new Float64Array(Math.min(2 * old.length, MAX_SUMS));
     let count = 0;
     for (let i = 0, j = 0; j < old.length;) {
       const plain = i < old.length ? (old[i] as number) : Number.POSITIVE_INFINITY;
@@ -28,9 +29,13 @@ export class SubsetSums {
       const next = plain < with_ ? plain : with_;
       if (plain === next) i++;
       if (with_ === next) j++;
+      if (count === MAX_SUMS) {
+        this.#sums = NONE;
+        return;
+      }
       merged[count++] = next;
     }
-    this.#sums = count > MAX_SUMS ? new Float64Array(0) : merged.slice(0, count);
+    this.#sums = merged.slice(0, count);
   }
 
   /** No sum that is at least `need` is less than this. Infinity when all sizes together are less. */
@@ -50,6 +55,10 @@ export class SubsetSums {
 }
 
 function gcd(a: number, b: number): number {
-  while (b !== 0) [a, b] = [b, a % b];
+  while (b !== 0) {
+    const rest = a % b;
+    a = b;
+    b = rest;
+  }
   return a;
 }
