@@ -13,15 +13,10 @@ import type { Lists } from "../flat.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Machine } from "../policy.ts";
 import { bucketed } from "./buckets.ts";
-import { Curve } from "./curve.ts";
 import type { Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
+import { KEEP, Layout, TO_HOST, TO_SPILL } from "./layout.ts";
 import { COMPUTE, FREE, OFFLOAD, OFFLOAD_KEEP, PREFETCH, PROMOTE, SPILL, SPILL_KEEP, StepList } from "./step-list.ts";
-
-/** What becomes of a gap. */
-export const KEEP = 0;
-export const TO_HOST = 1;
-export const TO_SPILL = 2;
 
 export interface Order {
   /** Copies in: the smaller, the earlier. */
@@ -49,22 +44,16 @@ const [AHEAD, PENDING, AWAY, BACK] = [0, 1, 2, 3];
 export class Decoder {
   readonly #problem: Problem;
   readonly #machine: Machine;
-  readonly #curve: Curve;
-  readonly #hostCurve: Curve | null;
+  readonly #layout: Layout;
   readonly #stage: Uint8Array;
-  readonly #isAwayAtStart: Uint8Array;
-  readonly #previous: Int32Array;
-  readonly #next: Int32Array;
   readonly #byWriter: Lists;
   readonly #byTo: Lists;
-  readonly #diff: Float64Array;
   readonly #list: StepList = new StepList();
   #execution: Execution;
   /** Gaps whose tensor is in spill alone. */
   #reads: Heap = new Heap(new Float64Array(0));
   #choice: Uint8Array = new Uint8Array(0);
-  /** Host bytes that promotions leave for what passes through to spill, and how many of these are still to come. */
-  #passing = 0;
+  /** How many are still to pass through the host to spill. */
   #toPass = 0;
   /** Promoted gaps, the last on top: the first to give up their place on the host again. */
   readonly #promoted: number[] = [];
@@ -79,15 +68,10 @@ export class Decoder {
     const { gaps, flat } = problem;
     this.#problem = problem;
     this.#machine = machine;
-    this.#curve = new Curve(flat.kernelCount);
-    this.#hostCurve = Number.isFinite(machine.hostBytes) ? new Curve(flat.kernelCount) : null;
+    this.#layout = new Layout(problem, Number.isFinite(machine.hostBytes));
     this.#stage = new Uint8Array(gaps.count);
-    this.#isAwayAtStart = new Uint8Array(flat.tensorCount);
-    this.#previous = new Int32Array(gaps.count);
-    this.#next = new Int32Array(gaps.count);
     this.#byWriter = bucketed(gaps.writer, flat.kernelCount, 1);
     this.#byTo = bucketed(gaps.to, flat.kernelCount, 0);
-    this.#diff = new Float64Array(flat.kernelCount + 1);
     this.#execution = new Execution(flat, machine);
     this.stalls = new Float64Array(flat.kernelCount);
     this.blame = new Int32Array(flat.kernelCount);
@@ -103,10 +87,13 @@ export class Decoder {
     this.#execution = execution;
     this.#choice = choice;
     this.#list.clear();
-    this.#prepare();
+    const layout = this.#layout;
+    layout.reset(choice);
+    this.#toPass = layout.toPass;
+    this.#promoted.length = 0;
     for (let t = 0; t < flat.tensorCount; t++) {
       const role = graph.tensors[t]?.role;
-      if (role === "weight" || role === "input" || (role === "state" && this.#isAwayAtStart[t] === 0)) {
+      if (role === "weight" || role === "input" || (role === "state" && layout.isAwayAtStart[t] === 0)) {
         execution.begin(t, "device");
       }
     }
@@ -127,7 +114,7 @@ export class Decoder {
       }
       for (let i = this.#byWriter.start[k] as number; i < (this.#byWriter.start[k + 1] as number); i++) {
         const g = this.#byWriter.items[i] as number;
-        if (choice[g] !== KEEP && this.#previous[g] === -1 && stage[g] !== AWAY) outs.push(g);
+        if (choice[g] !== KEEP && layout.previous[g] === -1 && stage[g] !== AWAY) outs.push(g);
       }
       this.#copyOut(k, outs);
       if (reads.size > 0) this.#promote(k, reads);
@@ -151,7 +138,7 @@ export class Decoder {
         if (gaps.to[g] !== flat.kernelCount) ins.push(g);
         if (held === 0) {
           stage[g] = PENDING;
-          if (this.#previous[g] !== -1) outs.push(g);
+          if (layout.previous[g] !== -1) outs.push(g);
         } else if ((choice[g] === TO_SPILL && held !== ON_SPILL) || gaps.to[g] === flat.kernelCount) {
           // In a tail an offload says that the copy is to stay, even where it moves no bytes.
           this.#offload(g, false);
@@ -159,7 +146,7 @@ export class Decoder {
           this.#free(t);
           stage[g] = AWAY;
           if (choice[g] === TO_SPILL) reads.push(g);
-          if (choice[g] === TO_SPILL && this.#previous[g] !== -1) this.#toPass--;
+          if (choice[g] === TO_SPILL && layout.previous[g] !== -1) this.#toPass--;
         }
       }
     }
@@ -178,58 +165,6 @@ export class Decoder {
   /** The steps of the last run. */
   steps(): PlanStep[] {
     return this.#list.steps();
-  }
-
-  /** Links the chosen gaps of each version, and lays out the bytes that each tier holds if every copy is issued as late as can be. */
-  #prepare(): void {
-    const { gaps, flat, keptBytes, opening } = this.#problem;
-    const [choice, diff, n] = [this.#choice, this.#diff.fill(0), flat.kernelCount];
-    for (let g = 0; g < gaps.count; g++) {
-      const before = gaps.previous[g] as number;
-      this.#previous[g] = before < 0 ? -1 : choice[before] === KEEP ? (this.#previous[before] as number) : before;
-      if (choice[g] === KEEP) continue;
-      const from = (gaps.from[g] as number) + 1;
-      const to = gaps.to[g] as number;
-      const bytes = gaps.bytes[g] as number;
-      diff[from] = (diff[from] as number) - bytes;
-      diff[to] = (diff[to] as number) + bytes;
-    }
-    for (let k = 0, sum = 0; k < n; k++) {
-      sum += diff[k] as number;
-      diff[k] = sum + (keptBytes[k] as number);
-    }
-    this.#curve.reset(diff.subarray(0, n));
-    this.#isAwayAtStart.fill(0);
-    for (let g = 0; g < (opening[0] as number); g++) {
-      if (choice[g] !== KEEP) this.#isAwayAtStart[gaps.tensor[g] as number] = 1;
-    }
-    diff.fill(0);
-    this.#passing = 0;
-    this.#toPass = 0;
-    this.#promoted.length = 0;
-    for (let g = gaps.count - 1; g >= 0; g--) {
-      const after = gaps.next[g] as number;
-      this.#next[g] = after < 0 ? -1 : choice[after] === KEEP ? (this.#next[after] as number) : after;
-      if (choice[g] === TO_SPILL) {
-        this.#passing = Math.max(this.#passing, gaps.bytes[g] as number);
-        this.#toPass++;
-      }
-      if (choice[g] !== TO_HOST || this.#hostCurve === null) continue;
-      const from = (gaps.from[g] as number) + 1;
-      const to = this.#heldUntil(g);
-      diff[from] = (diff[from] as number) + (gaps.bytes[g] as number);
-      diff[to] = (diff[to] as number) - (gaps.bytes[g] as number);
-    }
-    if (this.#hostCurve === null) return;
-    for (let k = 1; k < n; k++) diff[k] = (diff[k] as number) + (diff[k - 1] as number);
-    this.#hostCurve.reset(diff.subarray(0, n));
-  }
-
-  /** First kernel at which the host no longer holds what gap g has brought there. */
-  #heldUntil(g: number): number {
-    const { gaps } = this.#problem;
-    const next = this.#next[g] as number;
-    return next < 0 ? (gaps.to[g] as number) : (gaps.from[next] as number) + 1;
   }
 
   /** About when kernel k ends if nothing more is put before it. */
@@ -252,11 +187,11 @@ export class Decoder {
         continue;
       }
       const isEarly = this.#stage[g] === AHEAD;
-      if (isEarly && this.#hostCurve !== null && this.#choice[g] === TO_HOST) {
+      if (isEarly && this.#layout.hostCurve !== null && this.#choice[g] === TO_HOST) {
         const until = (gaps.from[g] as number) + 1;
         const bytes = gaps.bytes[g] as number;
-        if (this.#hostCurve.max(k, until) + bytes > this.#machine.hostBytes) break;
-        this.#hostCurve.add(k, until, bytes);
+        if (this.#layout.hostCurve.max(k, until) + bytes > this.#machine.hostBytes) break;
+        this.#layout.hostCurve.add(k, until, bytes);
       }
       outs.pop();
       this.#offload(g, isEarly);
@@ -290,12 +225,12 @@ export class Decoder {
   #promote(k: number, reads: Heap): void {
     const { gaps } = this.#problem;
     const execution = this.#execution;
-    const hostCurve = this.#hostCurve;
+    const { hostCurve } = this.#layout;
     const end = this.#endOf(k);
     while (reads.size > 0 && execution.readMs < end) {
       const g = reads.top;
       const t = gaps.tensor[g] as number;
-      const until = this.#heldUntil(g);
+      const until = this.#layout.heldUntil(g);
       const bytes = gaps.bytes[g] as number;
       if (this.#stage[g] === BACK || ((execution.where[t] as number) & ON_HOST) !== 0) {
         reads.pop();
@@ -313,7 +248,7 @@ export class Decoder {
 
   /** What promotions may fill of the host: some stays for what is still to pass through. */
   #hostRoom(): number {
-    return this.#machine.hostBytes - (this.#toPass > 0 ? this.#passing : 0);
+    return this.#machine.hostBytes - (this.#toPass > 0 ? this.#layout.passing : 0);
   }
 
   /** Makes sure that so many bytes may pass through the host, at the cost of what was promoted for the most distant use. */
@@ -326,7 +261,7 @@ export class Decoder {
       if (this.#stage[g] !== AWAY || ((where[t] as number) & (ON_HOST | ON_SPILL)) !== (ON_HOST | ON_SPILL)) continue;
       this.#execution.offload(t, "spill", false);
       this.#list.add(SPILL, t);
-      this.#hostCurve?.add(k, this.#heldUntil(g), -(gaps.bytes[g] as number));
+      this.#layout.hostCurve?.add(k, this.#layout.heldUntil(g), -(gaps.bytes[g] as number));
       reads.push(g);
     }
   }
@@ -358,7 +293,7 @@ export class Decoder {
   #fetchAhead(k: number, ins: Heap, outs: Heap, { due, hold, lookAhead }: Order): void {
     const { gaps } = this.#problem;
     const execution = this.#execution;
-    const curve = this.#curve;
+    const { curve } = this.#layout;
     const stage = this.#stage;
     const budget = this.#machine.deviceBytes;
     const need = execution.needBytes(k);
@@ -401,12 +336,12 @@ export class Decoder {
   #fetch(g: number, k: number): void {
     const { gaps } = this.#problem;
     const t = gaps.tensor[g] as number;
-    const isLast = this.#next[g] === -1;
+    const isLast = this.#layout.next[g] === -1;
     const isOnHost = ((this.#execution.where[t] as number) & ON_HOST) !== 0;
     if (this.#execution.inMs < this.#execution.computeMs) this.#inBusySince = k;
     this.#execution.prefetch(t, "device", isLast);
     this.#list.add(PREFETCH, t);
-    if (isLast && isOnHost) this.#hostCurve?.add(k, gaps.to[g] as number, -(gaps.bytes[g] as number));
+    if (isLast && isOnHost) this.#layout.hostCurve?.add(k, gaps.to[g] as number, -(gaps.bytes[g] as number));
   }
 
   #free(t: number): void {

@@ -6,7 +6,8 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { PlanStep } from "../plan.ts";
 import { canMove, type Machine } from "../policy.ts";
-import { Decoder, KEEP, TO_HOST } from "./decode.ts";
+import { Decoder } from "./decode.ts";
+import { KEEP, TO_HOST } from "./layout.ts";
 import { fewestBytes } from "./fewest-bytes.ts";
 import { type Problem, problemOf } from "./gaps.ts";
 import { improve, type Improved } from "./improve.ts";
@@ -28,6 +29,8 @@ export interface OffloadOptions {
   readonly goalMs: number;
   /** How many first trials to choose from; more where none of these fits. Default all. */
   readonly trials?: number;
+  /** The first trial, where it has been made. */
+  readonly first?: Started;
 }
 
 interface Trial {
@@ -48,6 +51,8 @@ const TRIALS: readonly Trial[] = [
   { rule: "farthest", headroom: 0.08, lookAhead: 0, hostReserve: 0.5 },
 ];
 
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+
 /** The best of the first trials, without annealing; null when none fits. */
 export interface Started {
   readonly search: Search;
@@ -58,6 +63,7 @@ export interface Started {
 /**
  * @param limitMs plans that are no faster are of no interest
  * @param trials how many to choose from
+ * @param first the first one, where it has been made
  */
 export function startOffloads(
   problem: Problem,
@@ -65,16 +71,18 @@ export function startOffloads(
   goalMs: number,
   limitMs: number,
   trials: number = TRIALS.length,
+  first?: Started,
 ): Started {
-  const search = new Search(problem, machine);
-  let [point, stepMs]: [Point | null, number] = [null, limitMs];
-  const fewest = machine.copiesBlock === true && canMove(machine) ? fewestBytes(problem, machine) : null;
+  const search = first?.search ?? new Search(problem, machine);
+  let [point, stepMs]: [Point | null, number] = [first?.point ?? null, first?.stepMs ?? limitMs];
+  const isBlocking = machine.copiesBlock === true && canMove(machine) && first === undefined;
+  const fewest = isBlocking ? fewestBytes(problem, machine) : null;
   if (fewest !== null) {
     const next = { ...search.start("area", 0), forced: fewest.chosen };
     const decoded = search.evaluate(next, stepMs);
     if (decoded.fits && decoded.stepMs < stepMs) [point, stepMs] = [next, decoded.stepMs];
   }
-  for (const { rule, headroom, lookAhead, hostReserve } of TRIALS.slice(0, trials)) {
+  for (const { rule, headroom, lookAhead, hostReserve } of TRIALS.slice(first === undefined ? 0 : 1, trials)) {
     const next = { ...search.start(rule, headroom), lookAhead, hostReserve };
     const decoded = search.evaluate(next, stepMs);
     if (search.worstBytes > 0) break;
@@ -87,7 +95,7 @@ export function startOffloads(
 
 export function planOffloads(graph: Graph, machine: Machine, options: OffloadOptions): OffloadPlan {
   return (
-    planWith(problemOf(graph), machine, options) ??
+    planWith(options.first?.search.problem ?? problemOf(graph), machine, options, options.first) ??
     planWith(problemOf(graph, true), machine, options) ??
     leastPeak(problemOf(graph, true), machine)
   );
@@ -101,17 +109,14 @@ export function planKept(problem: Problem, machine: Machine): PlanStep[] | null 
   return decoder.steps();
 }
 
-/** The first trial alone. */
-export function planFirst(problem: Problem, machine: Machine, goalMs: number): OffloadPlan {
-  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, Number.POSITIVE_INFINITY, 1);
-  return point === null
-    ? { steps: [], stepMs: Number.POSITIVE_INFINITY, fits: false }
-    : { steps: search.steps(), stepMs, fits: true };
+/** The first trial alone; its steps are the search's. */
+export function startFirst(problem: Problem, machine: Machine, goalMs: number): Started {
+  return startOffloads(problem, machine, goalMs, NO_LIMIT, 1);
 }
 
-function planWith(problem: Problem, machine: Machine, options: OffloadOptions): OffloadPlan | null {
+function planWith(problem: Problem, machine: Machine, options: OffloadOptions, first?: Started): OffloadPlan | null {
   const { trials, goalMs } = options;
-  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, Number.POSITIVE_INFINITY, trials);
+  const { search, point, stepMs } = startOffloads(problem, machine, goalMs, NO_LIMIT, trials, first);
   if (point === null) return trials === undefined ? null : planWith(problem, machine, { moves: 0, seed: 1, goalMs });
   const best = improveFrom(search, point, stepMs, options);
   search.evaluate(best.point);

@@ -2,7 +2,7 @@
  * Which of the chosen gaps go to the host and which on to spill: Belady's rule again, one tier further down. The gap whose
  * tensor is needed last leaves the host, as its copies through the slow lane have most time.
  */
-import { KEEP, TO_HOST, TO_SPILL } from "./decode.ts";
+import { KEEP, TO_HOST, TO_SPILL } from "./layout.ts";
 import type { Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
 

@@ -5,10 +5,10 @@
  */
 import type { Graph } from "../../graph/graph.ts";
 import { lowerBoundMs as boundOf } from "../auto/bounds.ts";
-import { problemOf } from "../auto/gaps.ts";
+import { type Problem, problemOf } from "../auto/gaps.ts";
 import { type JointOptions, type JointPlan, planJoint, planRebuilt } from "../auto/joint.ts";
 import { planBlocking } from "../auto/joint-blocking.ts";
-import { type OffloadPlan, planFirst, planKept, planOffloads } from "../auto/offload.ts";
+import { type OffloadPlan, planKept, planOffloads, startFirst, type Started } from "../auto/offload.ts";
 import { dryRun } from "../ledger.ts";
 import type { PlanStep } from "../plan.ts";
 import { canMove, type Machine, type Policy, type PolicyDecision } from "../policy.ts";
@@ -40,15 +40,15 @@ function decide(graph: Graph, machine: Machine, options: AutoOptions): PolicyDec
   const problem = problemOf(graph);
   const kept = planKept(problem, machine);
   if (kept !== null) return { steps: kept, chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
-  const first = planFirst(problem, machine, problem.oracleMs);
+  const first = startFirst(problem, machine, problem.oracleMs);
   if (first.stepMs <= problem.oracleMs * (1 + 1e-9)) {
-    return { steps: first.steps, chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
+    return { steps: first.search.steps(), chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
   }
   const lowerBoundMs = boundOf(problem, machine, { recompute: options.recompute ?? true });
   const moves = options.moves ?? defaultMoves(graph);
   let best =
-    withRoomyHost(graph, machine, lowerBoundMs, { ...options, moves }) ??
-    search(graph, machine, lowerBoundMs, { ...options, moves });
+    withRoomyHost(problem, machine, lowerBoundMs, { ...options, moves }) ??
+    search(graph, machine, lowerBoundMs, { ...options, moves }, first);
   if (best.fits) {
     for (const tighter of tighterMachines(machine, graph.kernels.length, dryRun(graph, best.steps).peakHostBytes)) {
       if (best.stepMs <= lowerBoundMs * (1 + WORTH_A_TRY)) break;
@@ -65,13 +65,15 @@ function search(
   machine: Machine,
   goalMs: number,
   { recompute = true, moves = 0, seed = 1 }: AutoOptions,
+  first?: Started,
 ): OffloadPlan {
   const effort = { moves, seed, goalMs };
   const { length } = graph.kernels;
   const isFast = ({ stepMs }: OffloadPlan): boolean => stepMs <= goalMs * (1 + WORTH_A_TRY);
   // In long iterations copies alone are improved only where they come close to what is found with recomputation.
   const isLong = recompute && length > MEDIUM && canMove(machine);
-  const offloads = planOffloads(graph, machine, isLong ? { ...effort, moves: 0, trials: FEW_TRIALS } : effort);
+  const started = { ...effort, ...(first === undefined ? {} : { first }) };
+  const offloads = planOffloads(graph, machine, isLong ? { ...started, moves: 0, trials: FEW_TRIALS } : started);
   if (!recompute || isFast(offloads)) return offloads;
   if (!canMove(machine)) return planRebuilt(graph, machine, effort);
   const limitMs = offloads.stepMs;
@@ -93,13 +95,15 @@ function search(
 }
 
 /** The plan for a host without a budget, where it keeps the budget after all: then more host memory changes nothing. */
-function withRoomyHost(graph: Graph, machine: Machine, goalMs: number, options: AutoOptions): OffloadPlan | null {
+function withRoomyHost(problem: Problem, machine: Machine, goalMs: number, options: AutoOptions): OffloadPlan | null {
+  const { graph } = problem;
   const { hostBytes } = machine;
   if (!Number.isFinite(hostBytes) || hostBytes <= 0) return null;
   const roomy = { ...machine, hostBytes: Number.POSITIVE_INFINITY, spillBytes: 0 };
-  const first = planFirst(problemOf(graph), roomy, goalMs);
-  if (first.fits && dryRun(graph, first.steps).peakHostBytes > FAR_TOO_MUCH * hostBytes) return null;
-  const plan = search(graph, roomy, goalMs, options);
+  const first = startFirst(problem, roomy, goalMs);
+  const isFound = first.point !== null;
+  if (isFound && dryRun(graph, first.search.steps()).peakHostBytes > FAR_TOO_MUCH * hostBytes) return null;
+  const plan = search(graph, roomy, goalMs, options, first);
   return plan.fits && dryRun(graph, plan.steps).peakHostBytes <= hostBytes ? plan : null;
 }
 
