@@ -15,8 +15,9 @@ import type { Machine } from "../policy.ts";
 import { bucketed } from "./buckets.ts";
 import type { Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
-import { KEEP, Layout, TO_HOST, TO_SPILL } from "./layout.ts";
-import { COMPUTE, FREE, OFFLOAD, OFFLOAD_KEEP, PREFETCH, PROMOTE, SPILL, SPILL_KEEP, StepList } from "./step-list.ts";
+import { AHEAD, AWAY, BACK, KEEP, Layout, PENDING, TO_HOST, TO_SPILL } from "./layout.ts";
+import { Promotions } from "./promotions.ts";
+import { COMPUTE, FREE, OFFLOAD, OFFLOAD_KEEP, PREFETCH, SPILL, SPILL_KEEP, StepList } from "./step-list.ts";
 
 export interface Order {
   /** Copies in: the smaller, the earlier. */
@@ -37,26 +38,17 @@ export interface Decoded {
   readonly fits: boolean;
 }
 
-/** Stages of a chosen gap. */
-const [AHEAD, PENDING, AWAY, BACK] = [0, 1, 2, 3];
-
 /** Scratch space of the decodings of one problem on one machine, and the steps of the last one. */
 export class Decoder {
   readonly #problem: Problem;
   readonly #machine: Machine;
   readonly #layout: Layout;
-  readonly #stage: Uint8Array;
+  readonly #promotions: Promotions;
   readonly #byWriter: Lists;
   readonly #byTo: Lists;
   readonly #list: StepList = new StepList();
   #execution: Execution;
-  /** Gaps whose tensor is in spill alone. */
-  #reads: Heap = new Heap(new Float64Array(0));
   #choice: Uint8Array = new Uint8Array(0);
-  /** How many are still to pass through the host to spill. */
-  #toPass = 0;
-  /** Promoted gaps, the last on top: the first to give up their place on the host again. */
-  readonly #promoted: number[] = [];
   /** Time that the last run waited before each kernel. */
   readonly stalls: Float64Array;
   /** Where bytes too many made it wait: at the kernel itself for memory, or where the lane in was last idle for an input. */
@@ -69,7 +61,7 @@ export class Decoder {
     this.#problem = problem;
     this.#machine = machine;
     this.#layout = new Layout(problem, Number.isFinite(machine.hostBytes));
-    this.#stage = new Uint8Array(gaps.count);
+    this.#promotions = new Promotions(problem, machine, this.#layout, this.#list);
     this.#byWriter = bucketed(gaps.writer, flat.kernelCount, 1);
     this.#byTo = bucketed(gaps.to, flat.kernelCount, 0);
     this.#execution = new Execution(flat, machine);
@@ -89,19 +81,17 @@ export class Decoder {
     this.#list.clear();
     const layout = this.#layout;
     layout.reset(choice);
-    this.#toPass = layout.toPass;
-    this.#promoted.length = 0;
     for (let t = 0; t < flat.tensorCount; t++) {
       const role = graph.tensors[t]?.role;
       if (role === "weight" || role === "input" || (role === "state" && layout.isAwayAtStart[t] === 0)) {
         execution.begin(t, "device");
       }
     }
-    const stage = this.#stage.fill(AHEAD);
+    const stage = layout.stage.fill(AHEAD);
+    const promotions = this.#promotions;
+    promotions.begin(execution, order.in);
     const outs = new Heap(order.out);
     const ins = new Heap(order.in);
-    const reads = new Heap(order.in);
-    this.#reads = reads;
     for (let g = 0; g < (opening[0] as number); g++) {
       if (choice[g] === KEEP) continue;
       execution.begin(gaps.tensor[g] as number, "host");
@@ -117,8 +107,8 @@ export class Decoder {
         if (choice[g] !== KEEP && layout.previous[g] === -1 && stage[g] !== AWAY) outs.push(g);
       }
       this.#copyOut(k, outs);
-      if (reads.size > 0) this.#promote(k, reads);
-      this.#fetchDue(k, order.in, outs, reads);
+      if (promotions.size > 0) promotions.promote(k, this.#endOf(k));
+      this.#fetchDue(k, order.in, outs);
       if (ins.size > 0) this.#fetchAhead(k, ins, outs, order);
       this.#makeRoom(execution.needBytes(k), outs);
       const waited = execution.stallMs;
@@ -145,8 +135,8 @@ export class Decoder {
         } else {
           this.#free(t);
           stage[g] = AWAY;
-          if (choice[g] === TO_SPILL) reads.push(g);
-          if (choice[g] === TO_SPILL && layout.previous[g] !== -1) this.#toPass--;
+          if (choice[g] === TO_SPILL) promotions.push(g);
+          if (choice[g] === TO_SPILL && layout.previous[g] !== -1) promotions.toPass--;
         }
       }
     }
@@ -182,11 +172,11 @@ export class Decoder {
     const end = this.#endOf(k);
     while (outs.size > 0 && execution.outMs < end) {
       const g = outs.top;
-      if (this.#stage[g] === BACK) {
+      if (this.#layout.stage[g] === BACK) {
         outs.pop();
         continue;
       }
-      const isEarly = this.#stage[g] === AHEAD;
+      const isEarly = this.#layout.stage[g] === AHEAD;
       if (isEarly && this.#layout.hostCurve !== null && this.#choice[g] === TO_HOST) {
         const until = (gaps.from[g] as number) + 1;
         const bytes = gaps.bytes[g] as number;
@@ -205,8 +195,8 @@ export class Decoder {
     const early: number[] = [];
     while (outs.size > 0 && device.settledBytes + bytes > device.budgetBytes) {
       const g = outs.pop();
-      if (this.#stage[g] === PENDING) this.#offload(g, false);
-      else if (this.#stage[g] === AHEAD) early.push(g);
+      if (this.#layout.stage[g] === PENDING) this.#offload(g, false);
+      else if (this.#layout.stage[g] === AHEAD) early.push(g);
     }
     for (const g of early) outs.push(g);
   }
@@ -216,57 +206,12 @@ export class Decoder {
     const toSpill = this.#choice[g] === TO_SPILL;
     this.#execution.offload(t, toSpill ? "spill" : "host", keep);
     this.#list.add(toSpill ? (keep ? SPILL_KEEP : SPILL) : keep ? OFFLOAD_KEEP : OFFLOAD, t);
-    if (!keep) this.#stage[g] = AWAY;
-    if (!keep && toSpill && this.#problem.gaps.to[g] !== this.#problem.flat.kernelCount) this.#reads.push(g);
-    if (toSpill) this.#toPass--;
+    if (!keep) this.#layout.stage[g] = AWAY;
+    if (!keep && toSpill && this.#problem.gaps.to[g] !== this.#problem.flat.kernelCount) this.#promotions.push(g);
+    if (toSpill) this.#promotions.toPass--;
   }
 
-  /** Brings from spill to the host what is next, while that lane has time and the host has room. */
-  #promote(k: number, reads: Heap): void {
-    const { gaps } = this.#problem;
-    const execution = this.#execution;
-    const { hostCurve } = this.#layout;
-    const end = this.#endOf(k);
-    while (reads.size > 0 && execution.readMs < end) {
-      const g = reads.top;
-      const t = gaps.tensor[g] as number;
-      const until = this.#layout.heldUntil(g);
-      const bytes = gaps.bytes[g] as number;
-      if (this.#stage[g] === BACK || ((execution.where[t] as number) & ON_HOST) !== 0) {
-        reads.pop();
-        continue;
-      }
-      if (hostCurve !== null && hostCurve.max(k, until) + bytes > this.#hostRoom()) return;
-      if (execution.host.peek(bytes) > end) return;
-      reads.pop();
-      hostCurve?.add(k, until, bytes);
-      execution.prefetch(t, "host", false);
-      this.#list.add(PROMOTE, t);
-      this.#promoted.push(g);
-    }
-  }
-
-  /** What promotions may fill of the host: some stays for what is still to pass through. */
-  #hostRoom(): number {
-    return this.#machine.hostBytes - (this.#toPass > 0 ? this.#layout.passing : 0);
-  }
-
-  /** Makes sure that so many bytes may pass through the host, at the cost of what was promoted for the most distant use. */
-  #makePassage(bytes: number, k: number, reads: Heap): void {
-    const { gaps } = this.#problem;
-    const { host, where } = this.#execution;
-    while (host.settledBytes + bytes > host.budgetBytes && this.#promoted.length > 0) {
-      const g = this.#promoted.pop() as number;
-      const t = gaps.tensor[g] as number;
-      if (this.#stage[g] !== AWAY || ((where[t] as number) & (ON_HOST | ON_SPILL)) !== (ON_HOST | ON_SPILL)) continue;
-      this.#execution.offload(t, "spill", false);
-      this.#list.add(SPILL, t);
-      this.#layout.hostCurve?.add(k, this.#layout.heldUntil(g), -(gaps.bytes[g] as number));
-      reads.push(g);
-    }
-  }
-
-  #fetchDue(k: number, keys: Float64Array, outs: Heap, reads: Heap): void {
+  #fetchDue(k: number, keys: Float64Array, outs: Heap): void {
     const { gaps } = this.#problem;
     const { start, items } = this.#byTo;
     const first = start[k] as number;
@@ -275,26 +220,25 @@ export class Decoder {
     const due: number[] = [];
     for (let i = first; i < end; i++) {
       const g = items[i] as number;
-      if (this.#choice[g] !== KEEP && this.#stage[g] !== BACK) due.push(g);
+      if (this.#choice[g] !== KEEP && this.#layout.stage[g] !== BACK) due.push(g);
     }
     if (due.length > 1) due.sort((a, b) => (keys[a] as number) - (keys[b] as number) || a - b);
     for (const g of due) {
-      if (this.#stage[g] === AWAY) {
+      if (this.#layout.stage[g] === AWAY) {
         const bytes = gaps.bytes[g] as number;
         this.#makeRoom(bytes, outs);
         const isOnHost = ((this.#execution.where[gaps.tensor[g] as number] as number) & ON_HOST) !== 0;
-        if (!isOnHost) this.#makePassage(bytes, k, reads);
+        if (!isOnHost) this.#promotions.makePassage(bytes, k);
         this.#fetch(g, k);
       }
-      this.#stage[g] = BACK;
+      this.#layout.stage[g] = BACK;
     }
   }
 
   #fetchAhead(k: number, ins: Heap, outs: Heap, { due, hold, lookAhead }: Order): void {
     const { gaps } = this.#problem;
     const execution = this.#execution;
-    const { curve } = this.#layout;
-    const stage = this.#stage;
+    const { curve, stage } = this.#layout;
     const budget = this.#machine.deviceBytes;
     const need = execution.needBytes(k);
     const start = Math.max(execution.inputsMs(k), execution.device.peek(need));

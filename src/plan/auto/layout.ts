@@ -10,7 +10,14 @@ export const KEEP = 0;
 export const TO_HOST = 1;
 export const TO_SPILL = 2;
 
-/** Invariant: everything here follows from the choice of the last `reset`, but for what the decoder has added to the curves. */
+/** Stages of a chosen gap: before it, waiting for its copy out, empty, and over. */
+export const AHEAD = 0;
+export const PENDING = 1;
+export const AWAY = 2;
+export const BACK = 3;
+
+/** Invariant: everything here follows from the choice of the last `reset`, but for what the decoder has added to the curves
+ * and noted as stages. */
 export class Layout {
   /** Device bytes at each kernel. */
   readonly curve: Curve;
@@ -19,6 +26,8 @@ export class Layout {
   /** The gap of the same version used before, and after; -1 if none. */
   readonly previous: Int32Array;
   readonly next: Int32Array;
+  /** How far each gap is. */
+  readonly stage: Uint8Array;
   /** Tensors that the iteration before left elsewhere. */
   readonly isAwayAtStart: Uint8Array;
   /** The largest tensor that passes through the host to spill, bytes, and how many do. */
@@ -34,6 +43,7 @@ export class Layout {
     this.hostCurve = hasHostBudget ? new Curve(flat.kernelCount) : null;
     this.previous = new Int32Array(gaps.count);
     this.next = new Int32Array(gaps.count);
+    this.stage = new Uint8Array(gaps.count);
     this.isAwayAtStart = new Uint8Array(flat.tensorCount);
     this.#diff = new Float64Array(flat.kernelCount + 1);
   }
