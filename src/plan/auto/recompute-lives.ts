@@ -8,14 +8,15 @@
  *
  *   stage s = re-runs before kernel s, in the order of the first pass, then kernel s itself
  */
-import { Curve, Steps } from "./recompute-curve.ts";
+import type { Curve } from "./recompute-curve.ts";
+import { Memory } from "./recompute-memory.ts";
 import { type Model, rerunMs } from "./recompute-model.ts";
-import { firstFrom, stagePeak } from "./recompute-stage.ts";
+import { firstFrom } from "./recompute-stage.ts";
 
-/** Called with every stretch of stages strictly between `from` and `to` that a tensor starts (+) or stops (−) to occupy. */
+/** What a choice of re-runs means for every tensor, its price, and its memory (recompute-memory.ts). */
 export class Lives {
   // Invariant: stages[t] ascending; tag = 4 × re-runs that read it + (2 when kernel s itself touches it)
-  // + (1 when built there), never 0; memory is exact for stages not in `dirty`.
+  // + (1 when built there), never 0.
   readonly model: Model;
   /** Stages before which each unit is re-run, ascending. */
   readonly runs: number[][];
@@ -31,16 +32,8 @@ export class Lives {
   readonly priceBefore: Float64Array;
   /** What a byte that is kept between two touches costs at most: then it is copied instead. */
   copyRate: number = Number.POSITIVE_INFINITY;
-  /** Memory is only followed where asked: prices alone need no curve. */
-  private follows = false;
-  /** Count of kernels looked at to keep the curve up to date: what a search pays for, as a measure of effort. */
-  work = 0;
-  /** Highest bytes at each stage, without pinned ones; bytes carried into each stage. */
-  readonly peaks: Curve;
-  private readonly carried: Steps;
-  private readonly dirty: number[] = [];
-  private readonly isDirty: Uint8Array;
-  private readonly lastTouch: Int32Array;
+  /** Followed only where asked: prices alone need no curve. */
+  readonly memory: Memory;
 
   constructor(model: Model) {
     const { kernelCount: n, tensorCount, touched, units } = model;
@@ -49,10 +42,7 @@ export class Lives {
     this.runsAt = Array.from({ length: n }, () => []);
     this.slots = Array.from({ length: units.count }, () => []);
     this.priceBefore = new Float64Array(n + 2);
-    this.peaks = new Curve(n);
-    this.carried = new Steps(n + 1);
-    this.isDirty = new Uint8Array(n + 1);
-    this.lastTouch = new Int32Array(tensorCount);
+    this.memory = new Memory(this);
     for (let t = 0; t < tensorCount; t++) {
       this.stages.push([]);
       this.tags.push([]);
@@ -96,7 +86,7 @@ export class Lives {
     for (let x = inputs.start[unit]!; x < inputs.start[unit + 1]!; x++) {
       if (inputReader[x]! < stage) this.read(inputs.items[x]!, stage);
     }
-    this.touchStage(stage);
+    this.memory.touch(stage);
   }
 
   remove(unit: number, stage: number): void {
@@ -120,62 +110,31 @@ export class Lives {
       const t = outputs.items[o]!;
       if (units.firstWriter[t]! < stage) this.unbuild(t, stage);
     }
-    this.touchStage(stage);
+    this.memory.touch(stage);
   }
 
   /** Follows memory from now on. */
   follow(): void {
-    const carried = this.carriedNow();
-    this.carried.load(carried);
-    this.peaks.load(this.peaksOver(carried));
-    this.follows = true;
-    this.settle();
-  }
-
-  /** Highest bytes at each stage, without pinned ones; for once, without following. */
-  peaksNow(): Float64Array {
-    return this.peaksOver(this.carriedNow());
-  }
-
-  private carriedNow(): Float64Array {
-    const { kernelCount: n, bytes, tensorCount } = this.model;
-    const carried = new Float64Array(n + 2);
-    for (let t = 0; t < tensorCount; t++) {
-      const stages = this.stages[t]!;
-      const tags = this.tags[t]!;
-      for (let i = 1; i < stages.length; i++) {
-        if ((tags[i]! & 1) === 1) continue;
-        carried[stages[i - 1]! + 1]! += bytes[t]!;
-        carried[stages[i]! + 1]! -= bytes[t]!;
-      }
-    }
-    for (let k = 1; k <= n; k++) carried[k]! += carried[k - 1]!;
-    return carried.subarray(0, n + 1);
-  }
-
-  private peaksOver(carried: Float64Array): Float64Array {
-    const peaks = new Float64Array(this.model.kernelCount);
-    for (let k = 0; k < peaks.length; k++) peaks[k] = this.stagePeak(k, carried[k]!);
-    return peaks;
+    this.memory.follow();
   }
 
   /** Forgets the curve: additions and removals are cheaper, `peaks` is stale. */
   unfollow(): void {
-    this.follows = false;
+    this.memory.unfollow();
+  }
+
+  /** Highest bytes at each stage, without pinned ones; settled first. */
+  get peaks(): Curve {
+    return this.memory.peaks;
+  }
+
+  settle(): void {
+    this.memory.settle();
   }
 
   /** Highest bytes of all, weights included. */
   peakBytes(): number {
-    this.settle();
-    return this.peaks.max() + this.model.pinnedBytes;
-  }
-
-  settle(): void {
-    for (const stage of this.dirty) {
-      this.isDirty[stage] = 0;
-      if (this.follows) this.peaks.set(stage, this.stagePeak(stage, this.carried.at(stage)));
-    }
-    this.dirty.length = 0;
+    return this.memory.peakBytes();
   }
 
   /** Position of the first touch of t at or after `stage`. */
@@ -194,7 +153,8 @@ export class Lives {
 
   private read(t: number, stage: number): void {
     const i = this.position(t, stage);
-    const [stages, tags] = [this.stages[t]!, this.tags[t]!];
+    const stages = this.stages[t]!;
+    const tags = this.tags[t]!;
     if (stages[i] === stage) {
       tags[i]! += 4;
       return;
@@ -209,7 +169,8 @@ export class Lives {
 
   private unread(t: number, stage: number): void {
     const i = this.position(t, stage);
-    const [stages, tags] = [this.stages[t]!, this.tags[t]!];
+    const stages = this.stages[t]!;
+    const tags = this.tags[t]!;
     tags[i]! -= 4;
     if (tags[i] !== 0) return;
     const lives = livesUpTo(tags, i + 1);
@@ -222,7 +183,8 @@ export class Lives {
 
   private build(t: number, stage: number): void {
     const i = this.position(t, stage);
-    const [stages, tags] = [this.stages[t]!, this.tags[t]!];
+    const stages = this.stages[t]!;
+    const tags = this.tags[t]!;
     if (stages[i] === stage) {
       tags[i]! |= 1;
       this.occupy(t, i, stage, -1);
@@ -234,12 +196,13 @@ export class Lives {
     tags.splice(i, 0, 1);
     if (!lives) return;
     this.price += this.keepPrice(t, i + 1, stages[i + 1]!);
-    this.hold(t, i, stage, -1);
+    this.memory.hold(t, i, stage, -1);
   }
 
   private unbuild(t: number, stage: number): void {
     const i = this.position(t, stage);
-    const [stages, tags] = [this.stages[t]!, this.tags[t]!];
+    const stages = this.stages[t]!;
+    const tags = this.tags[t]!;
     tags[i]! &= ~1;
     if (tags[i] !== 0) {
       this.occupy(t, i, stage, 1);
@@ -248,7 +211,7 @@ export class Lives {
     const lives = livesUpTo(tags, i + 1);
     if (lives) {
       this.price -= this.keepPrice(t, i + 1, stages[i + 1]!);
-      this.hold(t, i, stage, 1);
+      this.memory.hold(t, i, stage, 1);
     }
     stages.splice(i, 1);
     tags.splice(i, 1);
@@ -258,29 +221,7 @@ export class Lives {
   /** Tensor t starts or stops to be live between its touch before position i and stage `to`. */
   private occupy(t: number, i: number, to: number, sign: 1 | -1): void {
     this.price += sign * this.keepPrice(t, i, to);
-    this.hold(t, i, to, sign);
-  }
-
-  /** The memory of that. */
-  private hold(t: number, i: number, to: number, sign: 1 | -1): void {
-    const bytes = sign * this.model.bytes[t]!;
-    if (bytes === 0 || !this.follows) return;
-    const from = this.stages[t]![i - 1]!;
-    this.peaks.addTo(from + 1, to - 1, bytes);
-    this.carried.addTo(from + 1, to, bytes);
-    this.touchStage(from);
-    this.touchStage(to);
-  }
-
-  private touchStage(stage: number): void {
-    if (!this.follows || stage >= this.model.kernelCount || this.isDirty[stage] === 1) return;
-    this.isDirty[stage] = 1;
-    this.dirty.push(stage);
-  }
-
-  private stagePeak(stage: number, carriedBytes: number): number {
-    this.work += this.runsAt[stage]!.length + 4;
-    return stagePeak(this, this.lastTouch, stage, carriedBytes);
+    this.memory.hold(t, i, to, sign);
   }
 }
 

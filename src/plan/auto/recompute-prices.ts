@@ -85,7 +85,7 @@ export function priceDescent(
   let pace = 1;
   let { jump } = options;
   for (let level = 0; level < options.levels; level++) {
-    const peaks = lives.peaksNow();
+    const peaks = lives.memory.peaksNow();
     const peak = peaks.reduce((most, bytes) => (bytes > most ? bytes : most), 0);
     const fits = peak <= budget;
     if (fits ? lives.recomputeMs < bestMs : bestMs === Number.POSITIVE_INFINITY && peak < bestPeak) {

@@ -70,14 +70,14 @@ export function repair(lives: Lives, budget: number, tries: number): boolean {
 
 /** Takes back what is not needed, dearest first; ends early when that took `work` kernels. */
 export function prune(lives: Lives, budget: number, work: number): void {
-  const end = lives.work + work;
+  const end = lives.memory.work + work;
   const runs: { unit: number; stage: number; ms: number }[] = [];
   lives.runs.forEach((stages, unit) => {
     for (const stage of stages) runs.push({ unit, stage, ms: rerunMs(lives.model, unit, stage) });
   });
   runs.sort((a, b) => b.ms - a.ms);
   for (const { unit, stage } of runs) {
-    if (lives.work > end) return;
+    if (lives.memory.work > end) return;
     lives.remove(unit, stage);
     if (lives.peakBytes() > budget) lives.add(unit, stage);
   }
@@ -95,9 +95,9 @@ export function anneal(lives: Lives, budget: number, moves: number, work: number
   let bestMs = lives.recomputeMs;
   const runCount = best.length / 2;
   const start = (0.5 * bestMs) / Math.max(1, runCount);
-  const workBefore = lives.work;
+  const workBefore = lives.memory.work;
   for (let move = 0; move < moves; move++) {
-    const done = Math.max(move / moves, (lives.work - workBefore) / work);
+    const done = Math.max(move / moves, (lives.memory.work - workBefore) / work);
     if (done >= 1) break;
     const heat = start * (1 - done) ** 2;
     const before = lives.recomputeMs;

@@ -81,7 +81,8 @@ export class Trial {
       const t = inputs.items[i]!;
       if (bytes[t] === 0) continue;
       const at = lives.position(t, stage);
-      const [stages, tags] = [lives.stages[t]!, lives.tags[t]!];
+      const stages = lives.stages[t]!;
+      const tags = lives.tags[t]!;
       // Present anyway: built here, or read by someone else here or later.
       if (tags[at] !== 4 || (at + 1 < stages.length && (tags[at + 1]! & 1) === 0)) continue;
       const source = units.unitOf[units.firstWriter[t]!]!;
