@@ -5,7 +5,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { deepGraph } from "../../benchmarks/deep-graph.ts";
 import type { Graph } from "../../src/graph/graph.ts";
+import { randomOf } from "../../src/plan/auto/random.ts";
 import { dryRun, smallestFeasibleBytes } from "../../src/plan/ledger.ts";
 import { makePlan } from "../../src/plan/make.ts";
 import type { PlanStep } from "../../src/plan/plan.ts";
@@ -142,6 +144,39 @@ describe("auto", () => {
       { numRuns: 100 },
     );
   });
+});
+
+describe("auto, in long iterations", () => {
+  const graph = deepGraph(400, randomOf(1));
+  const { steps } = findPolicy("liveness").decide(graph, UNLIMITED);
+  const peakBytes = dryRun(graph, steps).peakDeviceBytes;
+  const stepMs = (share: number, hostShare: number, gbps: number): number => {
+    const machine = { ...UNLIMITED, deviceBytes: Math.floor(share * peakBytes), hostBytes: hostShare * peakBytes };
+    const made = makePlan(graph, { ...machine, offloadGBps: gbps, prefetchGBps: gbps }, autoPolicy());
+    expect(made.fits).toBe(true);
+    return made.plan.predicted.stepMs;
+  };
+
+  test.each([0.3, 0.5])(
+    "is not slower by more than half a percent with more host memory, at %d of the peak",
+    (share) => {
+      let least = Number.POSITIVE_INFINITY;
+      for (const hostShare of [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY]) {
+        const ms = stepMs(share, hostShare, 3);
+        expect(ms).toBeLessThanOrEqual(least * 1.005);
+        least = Math.min(least, ms);
+      }
+    },
+  );
+
+  test.each([0.3, 0.5])(
+    "is not slower by more than a percent over any link than without one, at %d of the peak",
+    (share) => {
+      const without = stepMs(share, 0, 0);
+      for (const gbps of [0.1, 1, 3, 12])
+        expect(stepMs(share, Number.POSITIVE_INFINITY, gbps)).toBeLessThanOrEqual(without * 1.01);
+    },
+  );
 });
 
 describe("the validator refuses a plan in which", () => {

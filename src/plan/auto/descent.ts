@@ -24,8 +24,9 @@ export interface Descended {
 /**
  * @param budgetBytes where the descent ends, weights included
  * @param measure step time of a level, ms; Infinity where it does not fit or is no better than the best so far
+ * @returns whether it has come to where recomputation does without copies, or costs more than the best level
  */
-export function descend(lives: Lives, budgetBytes: number, measure: (level: Descended) => number): void {
+export function descend(lives: Lives, budgetBytes: number, measure: (level: Descended) => number): boolean {
   const levels: Descended[] = [];
   const allMs = lives.model.ms.reduce((sum, ms) => sum + ms, 0);
   let [best, bestMs] = [-1, Number.POSITIVE_INFINITY];
@@ -35,6 +36,7 @@ export function descend(lives: Lives, budgetBytes: number, measure: (level: Desc
     if (stepMs < bestMs) [best, bestMs] = [i, stepMs];
   };
   let [lastMs, same, after] = [0, 0, 0];
+  let isComplete = false;
   priceDescent(lives, budgetBytes, PATH, (price, fits) => {
     const { recomputeMs } = lives;
     if (recomputeMs === lastMs) return ++same < SAME;
@@ -42,11 +44,12 @@ export function descend(lives: Lives, budgetBytes: number, measure: (level: Desc
     levels.push({ price: price.slice(), pairs: snapshot(lives) });
     if ((levels.length - 1) % STRIDE === 0) look(levels.length - 1);
     // Re-runs alone take longer than the best plan: more of them help nobody.
+    if (fits || allMs + recomputeMs >= bestMs) isComplete = true;
     return allMs + recomputeMs < bestMs && !(fits && after++ >= AFTER);
   });
   const center = best < 0 ? levels.length - 1 : best;
   for (let away = 1; away < STRIDE; away++) for (const i of [center - away, center + away]) look(i);
-  if (best < 0) return;
+  if (best < 0) return isComplete;
   // Halfway between the best and its neighbours.
   for (const i of [best, best + 1]) {
     const [low, high] = [levels[i - 1], levels[i]];
@@ -58,6 +61,7 @@ export function descend(lives: Lives, budgetBytes: number, measure: (level: Desc
     sweep(lives);
     measure({ price, pairs: snapshot(lives) });
   }
+  return isComplete;
 }
 
 const PATH: PriceOptions = { ...FINE, growth: 2, sweeps: 1 };

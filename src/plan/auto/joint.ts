@@ -39,8 +39,9 @@ export interface JointPlan {
 export function planJoint(graph: Graph, machine: Machine, options: JointOptions): JointPlan | null {
   const isShort = graph.kernels.length <= SHORT;
   const planner = new Joint(graph, machine, options);
-  planner.descend();
+  const isComplete = planner.descend();
   if (isShort || planner.gap > NEAR) planner.refine(planner.top);
+  if (!isComplete && planner.gap > LOST) planner.tryTarget(0);
   const isFar = planner.gap > FAR;
   if (!isShort) {
     // More flips win more than annealing of the copies does.
@@ -53,7 +54,7 @@ export function planJoint(graph: Graph, machine: Machine, options: JointOptions)
   // There is time for another valley: prices that start from nothing.
   const other = new Joint(graph, machine, options);
   other.refine(other.none());
-  other.tryTarget();
+  other.tryTarget(TARGET);
   other.flip(MANY_TRIALS, options.flips);
   return faster(plan, other.result(options.moves));
 }
@@ -96,8 +97,8 @@ class Joint {
   }
 
   /** Tries levels of recomputation down to what would do without copies. */
-  descend(): void {
-    descend(this.#lives, this.#setting.machine.deviceBytes, (level) => {
+  descend(): boolean {
+    return descend(this.#lives, this.#setting.machine.deviceBytes, (level) => {
       if (this.#isThere) return Number.POSITIVE_INFINITY;
       return this.#note(level, tryOut(this.#setting, level.pairs, 1, this.top.stepMs)).stepMs;
     });
@@ -127,11 +128,11 @@ class Joint {
     }
   }
 
-  /** Recomputation searched down to a budget between the peak and the device's. */
-  tryTarget(): void {
+  /** Recomputation searched down to a budget between the device's, at 0, and the peak, at 1. */
+  tryTarget(share: number): void {
     const { graph, model, machine } = this.#setting;
     const peak = problemOf(graph).keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
-    const target = machine.deviceBytes + TARGET * (peak - machine.deviceBytes);
+    const target = machine.deviceBytes + share * (peak - machine.deviceBytes);
     const { choice } = planRecompute(graph, target, { effort: 0, seed: this.#options.seed });
     this.#keep(tryOut(this.#setting, toPairs(model, choice), FEW_TRIALS).found);
   }
@@ -192,6 +193,9 @@ const FEW_TRIALS = 2;
 /** Distances from the bound: prices are refined beyond the first, and twice as many flips are tried beyond the second. */
 const NEAR = 0.002;
 const FAR = 0.004;
+/** Beyond this, copies may be of no use: recomputation alone is searched as well. */
+const LOST = 0.1;
+/** Where short iterations look for a second start. */
 const TARGET = 0.3;
 
 /** Prices rise where it hurts, in proportion, and fall elsewhere. */
