@@ -132,7 +132,7 @@ describe("vdnn infer on Eyeriss", () => {
   });
 
   it("moves fewer bytes with zeros in its maps, and computes closer to FP32 with more bits", async () => {
-    const int16 = await json(modelFile, "--accumulate", "int32");
+    const int16 = await json(modelFile);
     Object.assign(output, { stdout: "" });
     const int8 = await json(modelFile, "--precision", "int8");
     const { uncompressed = 0, compressed = 0 } = int16.layers[1]?.dramBytes ?? {};

@@ -17,8 +17,12 @@ export interface Preset {
 }
 
 export const PRESETS: Readonly<Record<AcceleratorName, Preset>> = {
-  /** 16-bit fixed point throughout, partial sums included (Chen et al., JSSC 2017, table III counts 2 bytes for each). */
-  eyeriss: { precision: "int16", accumulate: "int16", scaling: "power-of-two", workloads: WORKLOADS },
+  /**
+   * 16-bit fixed point. The chip keeps its partial sums in 16 bits too (Chen et al., JSSC 2017, table III counts 2 bytes for each),
+   * with fraction bits that were chosen layer by layer on data. Here the fraction follows from the weights alone, so that no sum can
+   * overflow, which leaves deep layers too few bits: AlexNet's first class comes out another. Sums are wider for that reason.
+   */
+  eyeriss: { precision: "int16", accumulate: "int32", scaling: "power-of-two", workloads: WORKLOADS },
   /**
    * 16-bit fixed-point activations and centroids (Han et al., ISCA 2016, section IV); that its sums are wider is an assumption here.
    * It multiplies matrices by vectors; of convolutions, the paper claims those with 1×1 filters.

@@ -130,7 +130,7 @@ describe("the record of a prediction", () => {
     expect(layers()[1]).toMatchObject({
       kernel: "FusedConv2D",
       precision: "int16",
-      accumulate: "int16",
+      accumulate: "int32",
       shape: { kind: "convolution", channels: 20, filters: 50, filterHeight: 5, outputWidth: 8, stride: 1, bias: true },
     });
     const pools = hostOps().filter(({ kernel }) => kernel === "MaxPool");
@@ -220,7 +220,7 @@ describe("bad input", () => {
     try {
       attempt();
     } catch (error) {
-      expect(hasCode(error, "ERR_BACKEND") && error.details).toMatchObject({
+      expect(hasCode(error, "ERR_INVALID_MODEL") && error.details).toMatchObject({
         layer: "ip1",
         tensor: "weights",
         index: 123,
