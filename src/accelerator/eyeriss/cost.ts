@@ -25,6 +25,11 @@ export interface EyerissOptions {
   readonly accumulate?: Precision | "int32";
   /** Default: nothing is zero. */
   readonly densities?: Densities;
+  /**
+   * Share of the MACs whose input is not zero, where it was counted: padding has zeros that the density of the map does not tell of.
+   * Default: the density of the inputs.
+   */
+  readonly activeShare?: number;
   /** Default: the published one where the layer has one, else the best that the search finds. */
   readonly mapping?: Mapping;
 }
@@ -41,8 +46,8 @@ export interface EyerissCost extends LayerCost {
  */
 export function eyerissCost(layer: LayerShape, options: EyerissOptions): EyerissCost {
   const { energy, precision = "int16", densities = DENSE } = options;
-  const { accumulate = defaultAccumulator(precision) } = options;
-  for (const [name, share] of Object.entries(densities) as [string, number][]) {
+  const { accumulate = defaultAccumulator(precision), activeShare = densities.inputs } = options;
+  for (const [name, share] of Object.entries({ ...densities, "active MACs": activeShare })) {
     if (share >= 0 && share <= 1) continue;
     throw new VdnnError("ERR_INVALID_OPTION", `density of ${layer.name}'s ${name}: expected 0 to 1, got ${share}`, {
       option: "densities",
@@ -56,7 +61,7 @@ export function eyerissCost(layer: LayerShape, options: EyerissOptions): Eyeriss
   const traffic = trafficOf(shape, mapping, hardware);
 
   const macs = macsOf(layer);
-  const activeMacs = macs * densities.inputs;
+  const activeMacs = macs * activeShare;
   const { weights, inputs, outputs } = traffic.dram;
   const maps = inputs * storedShare(densities.inputs, hardware) + outputs * storedShare(densities.outputs, hardware);
   const processingMs = traffic.cycles / (hardware.coreMHz * 1e3);

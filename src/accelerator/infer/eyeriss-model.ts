@@ -23,8 +23,9 @@ export function eyerissModel({ energy, precision, accumulate, pes }: MachineSett
     ],
     cost(layer) {
       requirePlain(layer.shape);
-      const densities = { ...layer.densities, inputs: activeShare(layer) };
-      const cost = eyerissCost(layer.shape, { energy, hardware: chip, precision, accumulate, densities });
+      const { shape, densities } = layer;
+      const options = { energy, hardware: chip, precision, accumulate, densities, activeShare: activeShare(layer) };
+      const cost = eyerissCost(shape, options);
       const { mapping, mappingOrigin: origin } = cost;
       return { cost, details: { kind: "eyeriss", mapping, origin } };
     },
