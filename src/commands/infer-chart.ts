@@ -3,6 +3,7 @@ import { ENERGY_PARTS, type EnergyPart } from "../accelerator/cost.ts";
 import { renderEnergyChart } from "../report/energy-chart.ts";
 import { formatMs } from "../units.ts";
 import type { InferFacts } from "./infer.ts";
+import { digits } from "./infer-text.ts";
 
 const PART_TITLES: Readonly<Record<EnergyPart, string>> = {
   dram: "DRAM",
@@ -21,8 +22,8 @@ export function renderInferenceChart({ subject, machine, batch, settings, model,
     title: `${subject.name} on ${machine.name}, batch ${batch}: energy per layer, modelled`,
     notes: [
       `${model.about}; ${settings.precision}, ${densities}`,
-      `energy table ${settings.energy.name}; ${totals.framesPerJoule.toPrecision(3)} frames/J, ` +
-        `${totals.framesPerSecond.toPrecision(3)} frames/s, ${formatMs(totals.totalMs)}`,
+      `energy table ${settings.energy.name}; ${digits(totals.framesPerJoule)} frames/J, ` +
+        `${digits(totals.framesPerSecond)} frames/s, ${formatMs(totals.totalMs)}`,
     ],
     parts: parts.map((part) => PART_TITLES[part]),
     bars: layers.map((result) => ({
