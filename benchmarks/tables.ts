@@ -6,7 +6,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { arenaTables } from "./arena.ts";
+import { compressTables } from "./compress-result.ts";
 import { dtrTables } from "./dtr-result.ts";
+import { eieTables } from "./eie-result.ts";
+import { eyerissTables } from "./eyeriss-result.ts";
 import { g10Tables } from "./g10-result.ts";
 import { type Environment, progress, ROOT, runAsProgram, type Table } from "./harness.ts";
 import { limitTables } from "./limit.ts";
@@ -19,6 +22,7 @@ import { policiesTables } from "./policies.ts";
 import { rssTables } from "./rss.ts";
 import { scalingTables } from "./scaling.ts";
 import { speedTables } from "./speed-result.ts";
+import { talkTables } from "./talk-result.ts";
 
 export interface BenchDocument {
   readonly schema: string;
@@ -40,6 +44,10 @@ const RENDERERS: Readonly<Record<string, Renderer>> = {
   "vdnn-bench-policies/1": policiesTables,
   "vdnn-bench-arena/1": arenaTables,
   "vdnn-bench-optimality/1": optimalityTables,
+  "vdnn-bench-eyeriss/1": eyerissTables,
+  "vdnn-bench-eie/1": eieTables,
+  "vdnn-bench-compress/1": compressTables,
+  "vdnn-bench-talk/1": talkTables,
 };
 
 const BLOCK = /<!-- bench:([\w-]+) -->[^]*?<!-- \/bench -->/g;

@@ -6,8 +6,10 @@ import { createRequire } from "node:module";
 import { Command, CommanderError, Option } from "commander";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import { addCompareOptions, COMPARE_EXAMPLES, type CompareFlags } from "./commands/compare-options.ts";
+import { addCompressOptions, COMPRESS_EXAMPLES, type CompressFlags } from "./commands/compress-options.ts";
 import type { DemoFlags } from "./commands/demo.ts";
 import { addDepthOptions, DEPTH_EXAMPLES, type DepthFlags } from "./commands/depth-options.ts";
+import { addInferOptions, INFER_EXAMPLES, type InferFlags } from "./commands/infer-options.ts";
 import { addFileOptions, addSessionOptions, positiveNumber, wholeNumber } from "./commands/options.ts";
 import { addPlanOptions, PLAN_EXAMPLES, type PlanFlags } from "./commands/plan-options.ts";
 import { type RunFlags, separateSpill } from "./commands/run.ts";
@@ -33,6 +35,8 @@ const EXAMPLES = {
   vdnn compare --network vgg-16 --svg vgg.svg              every policy at four budgets, with a chart
   vdnn depth --network chain --device-memory 256MiB        the deepest network that each policy can train
   vdnn plan --graph step.json.gz --device-memory 40GiB     what a budget costs, and how far from optimal
+  vdnn infer --accelerator eyeriss squeezenet              what inference costs on a simulated accelerator
+  vdnn compress lenet300 --prune 0.94 --output small.vdnnz pruned, weights shared, encoded, with accuracies
   vdnn doctor                                              what this machine offers
 `,
   run: `Examples:
@@ -154,6 +158,20 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .action(async (flags: PlanFlags) => {
       const { planCommand } = await import("./commands/plan.ts");
       setExitCode(await planCommand(flags));
+    });
+
+  addInferOptions(command("infer", "Runs a network on a simulated accelerator: outputs, cycles and energy per layer."))
+    .addHelpText("before", INFER_EXAMPLES)
+    .action(async (model: string | undefined, flags: InferFlags) => {
+      const { infer } = await import("./commands/infer.ts");
+      setExitCode(await infer(model, flags));
+    });
+
+  addCompressOptions(command("compress", "Prunes and retrains a model, shares its weights and writes them encoded."))
+    .addHelpText("before", COMPRESS_EXAMPLES)
+    .action(async (model: string, flags: CompressFlags) => {
+      const { compress } = await import("./commands/compress.ts");
+      setExitCode(await compress(model, flags));
     });
 
   command("doctor", "Reports what this machine offers: backends, memory limits, copy bandwidths.")

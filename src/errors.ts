@@ -27,6 +27,10 @@ export type ErrorCode =
   /** A graph or plan file, or a value of that type, breaks the format. */
   | "ERR_INVALID_GRAPH"
   | "ERR_INVALID_PLAN"
+  /** A model file, a compressed model, or weights break the format. */
+  | "ERR_INVALID_MODEL"
+  /** A data set, such as a pair of IDX files, breaks the format. */
+  | "ERR_INVALID_DATA"
   /** The simulator has no model for a layer of this kind. */
   | "ERR_UNSUPPORTED_LAYER"
   /** A stream that only promises can drive was asked to block, or a closed stream was used. */

@@ -1,4 +1,7 @@
-/** The public API of vdnn. What is not named here is internal. */
+/**
+ * The public API of vdnn. `vdnn/compression`, `vdnn/accelerator` and `vdnn/data` have entries of their own, as training alone needs
+ * none of them. What is not named in one of the four is internal.
+ */
 export {
   type BackendName,
   type BackendProbe,

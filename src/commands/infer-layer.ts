@@ -7,7 +7,7 @@ import type { InferFlags } from "./infer-options.ts";
 
 const TOP = 5;
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` that names the file at fault, `ERR_INVALID_OPTION` */
+/** @throws VdnnError `ERR_INVALID_MODEL` that names the file at fault, `ERR_INVALID_OPTION` */
 export async function inferLayer(directory: string, { fifo = EIE.fifoRegisters, json }: InferFlags): Promise<string> {
   const report = await runLayerDirectory(directory, { fifo });
   return json === true ? `${JSON.stringify(report)}\n` : render(report, directory);

@@ -39,7 +39,7 @@ export function checkSubject(model: string, flags: InferFlags): void {
   if (size !== undefined) throw usage(size, `${model} is a file, and has its sizes`);
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` for a file that cannot be used */
+/** @throws VdnnError `ERR_INVALID_MODEL` for a file that cannot be used */
 export async function subjectOf(tf: TensorFlow, name: string, flags: InferFlags): Promise<Subject> {
   if (!isFile(name)) return networkSubject(tf, name, flags);
   const inputs = (model: LayersModel) => (batch: number) => generatedInputs(tf, model, batch, flags.seed);

@@ -8,5 +8,5 @@ export function invalidOption(what: string, rule: string, details: Readonly<Reco
 
 /** `source` names the file or the tensor that breaks the format. */
 export function invalidModel(source: string, rule: string, cause?: unknown): VdnnError {
-  return new VdnnError("ERR_INVALID_GRAPH", `${source}: ${rule}`, { source }, cause === undefined ? {} : { cause });
+  return new VdnnError("ERR_INVALID_MODEL", `${source}: ${rule}`, { source }, cause === undefined ? {} : { cause });
 }

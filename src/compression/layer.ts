@@ -17,7 +17,7 @@ export interface CompressOptions extends ShareOptions {
   readonly indexBits?: number;
 }
 
-/** @throws VdnnError `ERR_INVALID_OPTION`, `ERR_INVALID_GRAPH` */
+/** @throws VdnnError `ERR_INVALID_OPTION`, `ERR_INVALID_MODEL` */
 export function compressLayer({ name, shape, weights, bias }: DenseLayer, options: CompressOptions): CompressedLayer {
   const { codebook, codes } = shareWeights(weights, options, name);
   return layerOfCodes({ name, shape, codes, codebook, bias: bias ?? null }, options.indexBits);

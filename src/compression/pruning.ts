@@ -13,7 +13,7 @@ export type PruneRule =
   /** Those above `quality` standard deviations of the layer's weights, section 3.1 of the paper; weights that are zero do not count. */
   | { readonly kind: "quality"; readonly quality: number };
 
-/** @throws VdnnError `ERR_INVALID_OPTION`; `ERR_INVALID_GRAPH` for weights that are not finite */
+/** @throws VdnnError `ERR_INVALID_OPTION`; `ERR_INVALID_MODEL` for weights that are not finite */
 export function pruneMask(weights: Float32Array, rule: PruneRule, name = "weights"): Mask {
   checkFinite(weights, name);
   switch (rule.kind) {

@@ -25,7 +25,7 @@ export interface IdxOptions {
 
 /**
  * @param source name of the file, for messages
- * @throws VdnnError `ERR_INVALID_OPTION` when it is no IDX file of unsigned bytes, or not as long as its dimensions say
+ * @throws VdnnError `ERR_INVALID_DATA` when it is no IDX file of unsigned bytes, or not as long as its dimensions say
  */
 export function parseIdx(bytes: Uint8Array, source: string): IdxArray {
   const plain = bytes[0] === GZIP[0] && bytes[1] === GZIP[1] ? unzipped(bytes, source) : bytes;
@@ -55,7 +55,7 @@ export function parseIdx(bytes: Uint8Array, source: string): IdxArray {
   return { shape, values: plain.subarray(header) };
 }
 
-/** A pair of IDX files as a data set. @throws VdnnError `ERR_INVALID_OPTION` */
+/** A pair of IDX files as a data set. @throws VdnnError `ERR_INVALID_DATA` */
 export function labeledImages(
   images: IdxArray,
   labels: IdxArray,
@@ -78,13 +78,13 @@ export function labeledImages(
   return set;
 }
 
-/** Reads a pair of files. @throws VdnnError `ERR_INVALID_OPTION`, also where a file cannot be read */
+/** Reads a pair of files. @throws VdnnError `ERR_INVALID_DATA`, also where a file cannot be read */
 export async function readIdx(imageFile: string, labelFile: string, options: IdxOptions = {}): Promise<LabeledImages> {
   const [images, labels] = await Promise.all([readArray(imageFile), readArray(labelFile)]);
   return labeledImages(images, labels, path.basename(imageFile), options);
 }
 
-/** The four files of a folder by MNIST's own names, gzipped or not. @throws VdnnError `ERR_INVALID_OPTION` */
+/** The four files of a folder by MNIST's own names, gzipped or not. @throws VdnnError `ERR_INVALID_DATA` */
 export async function readMnist(folder: string, options: IdxOptions = {}): Promise<DataSplit> {
   const pair = (part: string): Promise<LabeledImages> =>
     readIdx(path.join(folder, `${part}-images-idx3-ubyte`), path.join(folder, `${part}-labels-idx1-ubyte`), options);

@@ -29,7 +29,7 @@ const WHITE = 255;
 
 /**
  * @param source what the data is, for the message
- * @throws VdnnError `ERR_INVALID_OPTION` for an empty set, an array that is not as long as it should be, a label out of range
+ * @throws VdnnError `ERR_INVALID_DATA` for an empty set, an array that is not as long as it should be, a label out of range
  */
 export function checkImages(images: LabeledImages, source: string): void {
   const { count, height, width, classes, pixels, labels } = images;
@@ -50,7 +50,7 @@ export function checkImages(images: LabeledImages, source: string): void {
 }
 
 export function invalidData(source: string, rule: string, cause?: unknown): VdnnError {
-  return new VdnnError("ERR_INVALID_OPTION", `${source}: ${rule}`, { source }, cause === undefined ? {} : { cause });
+  return new VdnnError("ERR_INVALID_DATA", `${source}: ${rule}`, { source }, cause === undefined ? {} : { cause });
 }
 
 /** Images `from` up to, not including, `to`, over the same memory. */

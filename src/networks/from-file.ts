@@ -14,7 +14,7 @@ interface WeightGroup {
   readonly weights: readonly WeightSpec[];
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` that says which file or weight is at fault */
+/** @throws VdnnError `ERR_INVALID_MODEL` that says which file or weight is at fault */
 export async function loadModelFile(tf: TensorFlow, file: string): Promise<LayersModel> {
   const artifacts = await readArtifacts(file);
   let model: LayersModel;
@@ -121,5 +121,5 @@ function messageOf(error: unknown): string {
 }
 
 function invalid(file: string, rule: string, cause?: unknown): VdnnError {
-  return new VdnnError("ERR_INVALID_GRAPH", `${file}: ${rule}`, { file }, cause === undefined ? {} : { cause });
+  return new VdnnError("ERR_INVALID_MODEL", `${file}: ${rule}`, { file }, cause === undefined ? {} : { cause });
 }

@@ -6,7 +6,6 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labeledImages, parseIdx, readIdx, readMnist } from "../../src/data/idx.ts";
-import { VdnnError } from "../../src/errors.ts";
 
 let folder = "";
 
@@ -55,7 +54,9 @@ describe("an IDX file", () => {
 
   test("that is cut off anywhere is refused", () => {
     for (let length = 0; length < IMAGES.length; length++) {
-      expect(() => parseIdx(IMAGES.subarray(0, length), "cut.idx")).toThrow(VdnnError);
+      expect(() => parseIdx(IMAGES.subarray(0, length), "cut.idx")).toThrow(
+        expect.objectContaining({ name: "VdnnError", code: "ERR_INVALID_DATA" }),
+      );
     }
     const zipped = gzipSync(IMAGES);
     for (let length = 2; length < zipped.length; length++) {

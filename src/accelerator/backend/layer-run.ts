@@ -16,7 +16,7 @@ export interface LayerRun {
 
 /**
  * @param weights [depth, filters], as often as there are groups
- * @throws VdnnError `ERR_BACKEND` for values that are no finite numbers
+ * @throws VdnnError `ERR_INVALID_MODEL` for weights that are no finite numbers, `ERR_BACKEND` for inputs that are none
  */
 export function beginLayer(
   machine: Machine,
@@ -97,7 +97,7 @@ function checkFinite(layer: string, what: "inputs" | "weights", values: Float32A
   const remedy =
     what === "weights" ? "the model is damaged: load it again, or train it again" : "look at the layers before it";
   throw new VdnnError(
-    "ERR_BACKEND",
+    what === "weights" ? "ERR_INVALID_MODEL" : "ERR_BACKEND",
     `layer ${layer}: expected finite ${what}, got ${values[index]} at element ${index} of ${values.length}; ${remedy}`,
     { layer, tensor: what, index, got: values[index] },
   );

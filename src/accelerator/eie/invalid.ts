@@ -8,5 +8,5 @@ export function invalidEie(what: string, rule: string, details: Readonly<Record<
 
 /** `file` is the path of what is missing, truncated or corrupt. */
 export function invalidFile(file: string, rule: string, cause?: unknown): VdnnError {
-  return new VdnnError("ERR_INVALID_GRAPH", `${file}: ${rule}`, { file }, cause === undefined ? {} : { cause });
+  return new VdnnError("ERR_INVALID_MODEL", `${file}: ${rule}`, { file }, cause === undefined ? {} : { cause });
 }

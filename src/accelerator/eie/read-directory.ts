@@ -22,7 +22,7 @@ export interface ReadLayerOptions {
   readonly machine?: EieMachine;
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` that names the file which is missing, truncated or corrupt, and `ERR_INVALID_OPTION` */
+/** @throws VdnnError `ERR_INVALID_MODEL` that names the file which is missing, truncated or corrupt, and `ERR_INVALID_OPTION` */
 export async function readLayerDirectory(directory: string, options: ReadLayerOptions = {}): Promise<LayerDirectory> {
   const { machine = EIE } = options;
   const activations = await readFloats(path.join(directory, ACTIVATIONS_FILE));

@@ -54,7 +54,7 @@ export interface EieLayerReport {
   readonly maxError: number | null;
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` that names the file at fault; `ERR_INVALID_OPTION`, also for a queue of 1 register */
+/** @throws VdnnError `ERR_INVALID_MODEL` that names the file at fault; `ERR_INVALID_OPTION`, also for a queue of 1 register */
 export async function runLayerDirectory(directory: string, options: RunDirectoryOptions = {}): Promise<EieLayerReport> {
   const { machine: base = EIE, fifo = base.fifoRegisters, outputs: rows, negatives = "skip" } = options;
   checkMachine({ ...base, fifoRegisters: fifo });

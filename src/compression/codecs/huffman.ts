@@ -61,7 +61,7 @@ export function encodeHuffman(symbols: Uint8Array, alphabet: number): HuffmanStr
   return { lengths, bytes, count: symbols.length };
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` where the lengths are no code or the bytes end before `count` symbols */
+/** @throws VdnnError `ERR_INVALID_MODEL` where the lengths are no code or the bytes end before `count` symbols */
 export function decodeHuffman({ lengths, bytes, count }: HuffmanStream, name = "Huffman stream"): Uint8Array {
   const symbols = new Uint8Array(count);
   if (count === 0) return symbols;

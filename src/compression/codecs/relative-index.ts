@@ -53,7 +53,7 @@ export function encodeRelative(codes: Uint8Array, indexBits: number): Entries {
 
 /**
  * @param size codes of the dense row
- * @throws VdnnError `ERR_INVALID_GRAPH` where the entries reach beyond `size`
+ * @throws VdnnError `ERR_INVALID_MODEL` where the entries reach beyond `size`
  */
 export function decodeRelative({ codes, gaps }: Entries, size: number, name = "entries"): Uint8Array {
   const dense = new Uint8Array(size);

@@ -62,7 +62,7 @@ export function encodeRunLength(levels: Uint16Array): BigUint64Array {
 
 /**
  * @param length levels of the map: pairs that fill up the last word say nothing
- * @throws VdnnError `ERR_INVALID_GRAPH` where the words hold more or fewer
+ * @throws VdnnError `ERR_INVALID_MODEL` where the words hold more or fewer
  */
 export function decodeRunLength(words: BigUint64Array, length: number): Uint16Array {
   const levels = new Uint16Array(length);

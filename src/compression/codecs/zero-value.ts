@@ -45,7 +45,7 @@ export function encodeZeroValue<T extends Words>(words: T): T {
 
 /**
  * @param length words of the original
- * @throws VdnnError `ERR_INVALID_GRAPH` where the masks and the words behind them are not what `length` words take
+ * @throws VdnnError `ERR_INVALID_MODEL` where the masks and the words behind them are not what `length` words take
  */
 export function decodeZeroValue<T extends Words>(packed: T, length: number): T {
   const halves = packed.BYTES_PER_ELEMENT === 2 ? 2 : 1;

@@ -39,7 +39,7 @@ export function wrap(header: object, sections: readonly Uint8Array[]): Uint8Arra
   return file;
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` that says whether it is another kind of file, another version, cut off, or damaged */
+/** @throws VdnnError `ERR_INVALID_MODEL` that says whether it is another kind of file, another version, cut off, or damaged */
 export function unwrap(file: Uint8Array, source: string): Contents {
   if (!MAGIC.every((byte, i) => i >= file.length || file[i] === byte)) {
     throw invalidModel(source, "is not a compressed model of vdnn; expected a file that `vdnn compress` wrote");

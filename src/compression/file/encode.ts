@@ -64,7 +64,7 @@ export function encodeModel(model: CompressedModel, { huffman = true }: EncodeOp
 
 /**
  * @param source the file's name, for messages
- * @throws VdnnError `ERR_INVALID_GRAPH`
+ * @throws VdnnError `ERR_INVALID_MODEL`
  */
 export function decodeModel(file: Uint8Array, source = "compressed model"): CompressedModel {
   const contents = unwrap(file, source);

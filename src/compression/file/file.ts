@@ -5,7 +5,7 @@ import { invalidModel } from "../invalid.ts";
 import type { CompressedModel } from "../model.ts";
 import { decodeModel, encodeModel, type EncodeOptions } from "./encode.ts";
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` for a file that cannot be read, or is not a whole and undamaged compressed model */
+/** @throws VdnnError `ERR_INVALID_MODEL` for a file that cannot be read, or is not a whole and undamaged compressed model */
 export async function readCompressedModel(path: string): Promise<CompressedModel> {
   let file: Uint8Array;
   try {

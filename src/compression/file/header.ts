@@ -42,7 +42,7 @@ export interface ModelHeader {
 /** Dense weights of one tensor: what an array of floats can hold everywhere. */
 const MAX_WEIGHTS = 2 ** 30;
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` that says which field was expected to be what */
+/** @throws VdnnError `ERR_INVALID_MODEL` that says which field was expected to be what */
 export function checkHeader(header: JsonObject, source: string): ModelHeader {
   const fail = (field: string, expected: string, got: JsonValue | undefined): never => {
     throw invalidModel(source, `header: expected ${field} to be ${expected}, got ${JSON.stringify(got) ?? "nothing"}`);

@@ -25,7 +25,7 @@ const INDEX_BITS = 4;
 
 /**
  * @param source the file's name, for messages
- * @throws VdnnError `ERR_INVALID_GRAPH` for a file that does not hold exactly these layers
+ * @throws VdnnError `ERR_INVALID_MODEL` for a file that does not hold exactly these layers
  */
 export function readFlat(bytes: Uint8Array, layers: readonly FlatLayer[], source = "flat file"): CompressedLayer[] {
   let at = 0;
@@ -59,7 +59,7 @@ export function readFlat(bytes: Uint8Array, layers: readonly FlatLayer[], source
   return read;
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` for a layer that the format cannot hold */
+/** @throws VdnnError `ERR_INVALID_MODEL` for a layer that the format cannot hold */
 export function writeFlat(layers: readonly CompressedLayer[]): Uint8Array {
   const counts = Uint32Array.from(layers, ({ entries }) => entries.codes.length);
   const parts = [bytesOf(counts)];

@@ -10,7 +10,7 @@ export interface Quantized {
   readonly scale: number;
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` for values that are not finite */
+/** @throws VdnnError `ERR_INVALID_MODEL` for values that are not finite */
 export function quantize(values: Float32Array, integerBits: IntegerBits, name = "tensor"): Quantized {
   checkFinite(values, name);
   const most = 2 ** (integerBits - 1) - 1;

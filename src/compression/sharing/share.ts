@@ -31,7 +31,7 @@ export interface SharedWeights {
 
 /**
  * @param name of the tensor, for messages
- * @throws VdnnError `ERR_INVALID_OPTION` where the bits cannot hold the centroids; `ERR_INVALID_GRAPH` for weights that are not finite
+ * @throws VdnnError `ERR_INVALID_OPTION` where the bits cannot hold the centroids; `ERR_INVALID_MODEL` for weights that are not finite
  */
 export function shareWeights(weights: Float32Array, options: ShareOptions, name = "weights"): SharedWeights {
   const { codeBits, initialization = "linear", seed = 1, maxRounds = 300 } = options;
@@ -87,7 +87,7 @@ export function centroidGradients(codes: Uint8Array, gradients: Float32Array, en
   return Float32Array.from(sums);
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` */
+/** @throws VdnnError `ERR_INVALID_MODEL` */
 export function checkFinite(values: Float32Array, name: string): void {
   const at = values.findIndex((value) => !Number.isFinite(value));
   if (at >= 0) {

@@ -34,8 +34,10 @@ export interface EpochResult {
   readonly loss: number;
 }
 
-/** For accuracies: batches without gradients may be larger. */
 const MEASURING_BATCH = 500;
+
+/** What is measured. Batches are those of training, which fit the device then as well; default 500. */
+export type Predictor = Pick<Classifier, "tf" | "model" | "signal"> & Partial<Pick<Classifier, "batchSize">>;
 
 export const crossEntropy: Loss = (tf, labels, predictions) =>
   tf.metrics.categoricalCrossentropy(labels, predictions).mean();
@@ -87,7 +89,7 @@ export async function runEpoch(
   const { tf, data, batchSize, seed, signal } = classifier;
   let [sum, steps] = [0, 0];
   for (const indices of batches(shuffledOrder(data.train.count, deriveSeed(seed, name)), batchSize)) {
-    signal?.throwIfAborted();
+    await checkAborted(signal);
     const { xs, ys } = batchOf(tf, data.train, indices);
     try {
       const loss = step(xs, ys);
@@ -133,13 +135,13 @@ export async function train(
 
 /** Share of images that the model puts in the right class, 0 to 1. */
 export async function accuracyOf(
-  { tf, model, signal }: Pick<Classifier, "tf" | "model" | "signal">,
+  { tf, model, signal, batchSize = MEASURING_BATCH }: Predictor,
   images: LabeledImages,
 ): Promise<number> {
   const order = Uint32Array.from({ length: images.count }, (_, i) => i);
   let right = 0;
-  for (const indices of batches(order, MEASURING_BATCH)) {
-    signal?.throwIfAborted();
+  for (const indices of batches(order, batchSize)) {
+    await checkAborted(signal);
     const { xs, ys } = batchOf(tf, images, indices);
     const guesses = tf.tidy(() => (model.apply(xs) as Tensor).argMax(-1));
     for (const [i, guess] of (await guesses.data()).entries()) {
@@ -148,4 +150,14 @@ export async function accuracyOf(
     tf.dispose([xs, ys, guesses]);
   }
   return right / images.count;
+}
+
+/** Backends that compute at once never let the event loop turn by themselves, and what aborts comes from there. */
+async function checkAborted(signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return;
+  await new Promise<void>((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve);
+    else setTimeout(resolve);
+  });
+  signal.throwIfAborted();
 }

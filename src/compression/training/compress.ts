@@ -7,15 +7,15 @@ import type { LayersModel } from "@tensorflow/tfjs";
 import type { DataSplit } from "../../data/images.ts";
 import type { TensorFlow } from "../../networks/network.ts";
 import { encodeModel } from "../file/encode.ts";
-import { type CompressedModel, sizeOf } from "../model.ts";
+import type { CompressedModel } from "../model.ts";
 import { type ModelSize, modelSize } from "../size/account.ts";
 import { assignShared } from "./centroids.ts";
 import { accuracyOf, checkClassifier, type Classifier } from "./classifier.ts";
 import { type LeftDense, modelLayers, type PrunableLayer } from "./layers.ts";
 import { loadCompressed } from "./load.ts";
 import { type CompressionOptions, type CompressionSettings, resolveCompression } from "./options.ts";
-import { assemble, fineTune, type KeptShares, prune, shareLayers, sharesToKeep } from "./stages.ts";
-import { restoreWeights, takeWeights } from "./weights.ts";
+import { assemble, chooseRules, fineTune, type KeptShares, prune, shareLayers } from "./stages.ts";
+import { denseBytes, restoreWeights, takeWeights } from "./weights.ts";
 
 /** Shares of the test images in the right class, 0 to 1, in the order of the stages. */
 export interface StageAccuracies {
@@ -41,12 +41,10 @@ export interface CompressionResult extends KeptShares {
   readonly leftDense: readonly LeftDense[];
 }
 
-const FLOAT_BYTES = 4;
-
 /**
  * Afterwards `model` has the compressed weights; if it fails or is aborted, those that it had before.
  *
- * @throws VdnnError `ERR_INVALID_OPTION` for options or data that cannot be used, `ERR_INVALID_GRAPH` for weights that are not finite; the
+ * @throws VdnnError `ERR_INVALID_OPTION` for options or data that cannot be used, `ERR_INVALID_MODEL` for weights that are not finite; the
  *   signal's reason when aborted
  */
 export async function compressModel(
@@ -78,8 +76,8 @@ async function compress(
   const { tf, model, data } = classifier;
   const measure = (): Promise<number> => accuracyOf(classifier, data.test);
   const dense = await measure();
-  const shares = await sharesToKeep(classifier, settings, prunable);
-  const { pruned, retrained } = await prune(classifier, settings, prunable, shares.kept, measure);
+  const { rules, sensitivities } = await chooseRules(classifier, settings, prunable);
+  const { kept, pruned, retrained } = await prune(classifier, settings, prunable, rules, measure);
   const first = await shareLayers(settings, prunable);
   for (const each of first) assignShared(tf, each);
   const shared = await measure();
@@ -99,8 +97,9 @@ async function compress(
     model: compressed,
     file,
     size: modelSize(compressed),
-    denseBytes: FLOAT_BYTES * model.weights.reduce((sum, { shape }) => sum + sizeOf(shape as number[]), 0),
+    denseBytes: denseBytes(model),
     accuracy: { ...accuracy, loaded },
-    ...shares,
+    kept,
+    sensitivities,
   };
 }

@@ -36,7 +36,7 @@ const KINDS: Readonly<Record<string, PrunableLayer["kind"]>> = {
   Dense: "fully-connected",
 };
 
-/** @throws VdnnError `ERR_INVALID_OPTION` when there is nothing to prune, `ERR_INVALID_GRAPH` for weights that are not finite */
+/** @throws VdnnError `ERR_INVALID_OPTION` when there is nothing to prune, `ERR_INVALID_MODEL` for weights that are not finite */
 export async function modelLayers(model: LayersModel): Promise<ModelLayers> {
   const prunable: PrunableLayer[] = [];
   const leftDense: LeftDense[] = [];

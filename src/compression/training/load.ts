@@ -9,14 +9,14 @@ import type { CompressedModel, DenseTensor } from "../model.ts";
 
 /**
  * @param file a path, or the file's bytes
- * @throws VdnnError `ERR_INVALID_GRAPH` for a file that is damaged, or holds no tf.layers topology
+ * @throws VdnnError `ERR_INVALID_MODEL` for a file that is damaged, or holds no tf.layers topology
  */
 export async function loadCompressed(tf: TensorFlow, file: string | Uint8Array): Promise<LayersModel> {
   const model = typeof file === "string" ? await readCompressedModel(file) : decodeModel(file);
   return layersModel(tf, model);
 }
 
-/** @throws VdnnError `ERR_INVALID_GRAPH` where there is no topology, or it does not fit the weights */
+/** @throws VdnnError `ERR_INVALID_MODEL` where there is no topology, or it does not fit the weights */
 export async function layersModel(tf: TensorFlow, compressed: CompressedModel): Promise<LayersModel> {
   const { name, topology } = compressed;
   if (topology === null) {

@@ -3,7 +3,7 @@ import { type Initialization, INITIALIZATIONS } from "../sharing/initial.ts";
 import { invalidOption } from "../invalid.ts";
 import { adam, type Classifier, crossEntropy, type Phase } from "./classifier.ts";
 import type { PrunableLayer } from "./layers.ts";
-import { checkShare } from "./prune.ts";
+import { checkShare, type ThresholdRule } from "./prune.ts";
 import { DEFAULT_SHARES } from "./sensitivity.ts";
 
 /** How one layer is compressed. What is left out comes from the options for all layers. */
@@ -35,6 +35,11 @@ export interface CompressionOptions extends Partial<Pick<Classifier, "batchSize"
    * their sensitivities. Default 0.08.
    */
   readonly keep?: number;
+  /**
+   * Instead of `keep`: what goes is decided by magnitude alone, so how much stays follows from the weights. It rises to its full
+   * value over the rounds.
+   */
+  readonly threshold?: ThresholdRule;
   /** Default 8 for convolutions and 5 for dense layers, as in Deep Compression, section 5. */
   readonly codeBits?: number;
   readonly clusters?: number;
@@ -62,9 +67,9 @@ export interface CompressionOptions extends Partial<Pick<Classifier, "batchSize"
 }
 
 export type CompressionSettings = Required<
-  Omit<CompressionOptions, "codeBits" | "clusters" | "indexBits" | "layers" | "signal">
+  Omit<CompressionOptions, "threshold" | "codeBits" | "clusters" | "indexBits" | "layers" | "signal">
 > &
-  Pick<CompressionOptions, "codeBits" | "clusters" | "indexBits" | "signal"> & {
+  Pick<CompressionOptions, "threshold" | "codeBits" | "clusters" | "indexBits" | "signal"> & {
     readonly layers: Readonly<Record<string, LayerOptions>>;
   };
 
@@ -124,9 +129,19 @@ export function layerOptions(
 }
 
 function checkSettings(settings: CompressionSettings): void {
-  const { keep, rounds, sensitivityImages, sensitivityShares, initialization, pruning, retraining, fineTuning } =
-    settings;
+  const {
+    keep,
+    threshold,
+    rounds,
+    sensitivityImages,
+    sensitivityShares,
+    initialization,
+    pruning,
+    retraining,
+    fineTuning,
+  } = settings;
   checkShare(keep, "keep");
+  if (threshold !== undefined) checkThreshold(threshold);
   for (const share of sensitivityShares) checkShare(share, "sensitivityShares");
   whole(rounds, "rounds", 1);
   whole(sensitivityImages, "sensitivityImages", 1);
@@ -139,6 +154,12 @@ function checkSettings(settings: CompressionSettings): void {
       throw invalidOption("learningRate", `expected a positive number, got ${learningRate}`);
     }
   }
+}
+
+function checkThreshold(rule: ThresholdRule): void {
+  const value = rule.kind === "threshold" ? rule.magnitude : rule.quality;
+  if (value >= 0 && Number.isFinite(value)) return;
+  throw invalidOption(rule.kind, `expected a finite number that is not negative, got ${value}`);
 }
 
 function checkLayerOptions(

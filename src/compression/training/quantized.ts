@@ -8,7 +8,7 @@ import type { TensorFlow } from "../../networks/network.ts";
 import { halfBits, roundToHalf } from "../quantization/half.ts";
 import { dequantize, quantize, quantizedBits } from "../quantization/symmetric.ts";
 import { checkFinite } from "../sharing/share.ts";
-import { accuracyOf, type Classifier } from "./classifier.ts";
+import { accuracyOf, type Predictor } from "./classifier.ts";
 import { readWeight, restoreWeights, takeWeights, writeWeight } from "./weights.ts";
 
 export type WeightPrecision = "fp16" | "int8";
@@ -28,7 +28,7 @@ const FLOAT_BITS = 32;
  * Rounds the weights of the model.
  *
  * @returns the bytes that they would take
- * @throws VdnnError `ERR_INVALID_GRAPH` for weights that are not finite
+ * @throws VdnnError `ERR_INVALID_MODEL` for weights that are not finite
  */
 export async function quantizeWeights(tf: TensorFlow, model: LayersModel, precision: WeightPrecision): Promise<number> {
   let bits = 0;
@@ -40,9 +40,9 @@ export async function quantizeWeights(tf: TensorFlow, model: LayersModel, precis
   return Math.ceil(bits / 8);
 }
 
-/** The model has its weights back afterwards. @throws VdnnError `ERR_INVALID_GRAPH` for weights that are not finite */
+/** The model has its weights back afterwards. @throws VdnnError `ERR_INVALID_MODEL` for weights that are not finite */
 export async function measureQuantized(
-  classifier: Pick<Classifier, "tf" | "model" | "signal">,
+  classifier: Predictor,
   images: LabeledImages,
   precision: WeightPrecision,
 ): Promise<QuantizedResult> {

@@ -2,41 +2,70 @@
 import { slice } from "../../data/images.ts";
 import { layerOfCodes } from "../layer.ts";
 import type { CompressedModel, JsonObject } from "../model.ts";
+import type { PruneRule } from "../pruning.ts";
 import { shareWeights } from "../sharing/share.ts";
 import { type SharedKernel, trainCentroids } from "./centroids.ts";
 import { type Classifier, type Phase, train } from "./classifier.ts";
 import type { PrunableLayer } from "./layers.ts";
 import { Masks } from "./masks.ts";
 import { type CompressionSettings, layerOptions } from "./options.ts";
-import { pruneInRounds, type Shares } from "./prune.ts";
+import { pruneInRounds, type PruningRound, type Rules, type Shares } from "./prune.ts";
 import { chooseShares, measureSensitivities, type Sensitivities } from "./sensitivity.ts";
 import { denseTensors, readWeight } from "./weights.ts";
 
 export interface KeptShares {
-  /** Asked for or chosen, by layer. */
+  /** What is left of each layer. */
   readonly kept: Shares;
-  /** Null where every layer had a share of its own. */
+  /** Null where no layer's share was chosen by them. */
   readonly sensitivities: Sensitivities | null;
 }
 
-/** Layers with a share of their own keep it; the others together keep `keep`. */
-export async function sharesToKeep(
+export interface ChosenRules {
+  readonly rules: Rules;
+  readonly sensitivities: Sensitivities | null;
+}
+
+/** Layers with a share of their own keep it; the others follow the threshold, or together keep `keep`. */
+export async function chooseRules(
   classifier: Classifier,
   settings: CompressionSettings,
   prunable: readonly PrunableLayer[],
-): Promise<KeptShares> {
-  const { layers, keep, sensitivityImages, sensitivityShares, onProgress } = settings;
-  const own = prunable.flatMap(({ name }): [string, number][] => {
-    const share = layers[name]?.keep;
-    return share === undefined ? [] : [[name, share]];
-  });
-  const open = prunable.filter(({ name }) => layers[name]?.keep === undefined);
-  if (open.length === 0) return { kept: new Map(own), sensitivities: null };
+): Promise<ChosenRules> {
+  const { keep, threshold, sensitivityImages, sensitivityShares, onProgress } = settings;
+  const open = prunable.filter(({ name }) => settings.layers[name]?.keep === undefined);
+  if (open.length === 0 || threshold !== undefined || keep === 1) {
+    return { rules: uniformRules(settings, prunable), sensitivities: null };
+  }
   const images = slice(classifier.data.train, 0, sensitivityImages);
   let done = 0;
   const onLayer = (): void => onProgress({ stage: "sensitivities", done: done++, total: open.length });
   const sensitivities = await measureSensitivities(classifier, open, images, sensitivityShares, onLayer);
-  return { kept: new Map([...own, ...chooseShares(sensitivities, keep)]), sensitivities };
+  const chosen = [...chooseShares(sensitivities, keep)].map(([name, share]) => [name, keptRule(share)] as const);
+  return { rules: new Map([...uniformRules(settings, prunable), ...chosen]), sensitivities };
+}
+
+/** Without anything to measure by: every layer without a share of its own follows the threshold, or keeps `keep`. */
+export function uniformRules(
+  { layers, keep, threshold }: CompressionSettings,
+  prunable: readonly PrunableLayer[],
+): Rules {
+  const rule = threshold ?? keptRule(keep);
+  return new Map(
+    prunable.map(({ name }) => {
+      const own = layers[name]?.keep;
+      return [name, own === undefined ? rule : keptRule(own)];
+    }),
+  );
+}
+
+function keptRule(share: number): PruneRule {
+  return { kind: "kept", share };
+}
+
+export interface PrunedAccuracy {
+  readonly kept: Shares;
+  readonly pruned: number;
+  readonly retrained: number;
 }
 
 /** @param measure the accuracy, before and after the retraining that follows the last round */
@@ -44,14 +73,13 @@ export async function prune(
   classifier: Classifier,
   { rounds, pruning, retraining, onProgress }: CompressionSettings,
   prunable: readonly PrunableLayer[],
-  kept: Shares,
+  rules: Rules,
   measure: () => Promise<number>,
-): Promise<{ readonly pruned: number; readonly retrained: number }> {
+): Promise<PrunedAccuracy> {
   const masks = new Masks(classifier.tf);
   try {
-    await pruneInRounds(classifier, prunable, kept, masks, { rounds, retraining: pruning }, ({ round }) =>
-      onProgress({ stage: "pruning", done: round, total: rounds }),
-    );
+    const onRound = ({ round }: PruningRound): void => onProgress({ stage: "pruning", done: round, total: rounds });
+    const kept = await pruneInRounds(classifier, prunable, rules, masks, { rounds, retraining: pruning }, onRound);
     const pruned = await measure();
     const total = epochsOf(retraining);
     let done = 0;
@@ -60,7 +88,7 @@ export async function prune(
         onProgress({ stage: "retraining", done: ++done, total, loss });
       await train(classifier, phase, `retrain/${i}`, () => masks.apply(), onEpoch);
     }
-    return { pruned, retrained: await measure() };
+    return { kept, pruned, retrained: await measure() };
   } finally {
     masks.dispose();
   }
@@ -101,7 +129,7 @@ export async function fineTune(
 
 /** The model with what was shared as codes, and everything else as it is. */
 export async function assemble(
-  { model }: Classifier,
+  { model }: Pick<Classifier, "model">,
   settings: CompressionSettings,
   prunable: readonly PrunableLayer[],
   kernels: readonly SharedKernel[],

@@ -1,7 +1,9 @@
 /** Weights of a tf.layers model between the device and plain arrays. */
 import type { LayersModel, LayerVariable } from "@tensorflow/tfjs";
 import type { TensorFlow } from "../../networks/network.ts";
-import type { DenseTensor } from "../model.ts";
+import { type DenseTensor, sizeOf } from "../model.ts";
+
+const FLOAT_BYTES = 4;
 
 /** The values of a weight, a copy. */
 export async function readWeight(weight: LayerVariable): Promise<Float32Array> {
@@ -33,4 +35,9 @@ export async function denseTensors(model: LayersModel, except: ReadonlySet<Layer
       values: await readWeight(weight),
     })),
   );
+}
+
+/** All weights as floats. */
+export function denseBytes(model: LayersModel): number {
+  return FLOAT_BYTES * model.weights.reduce((sum, { shape }) => sum + sizeOf(shape as number[]), 0);
 }

@@ -79,7 +79,7 @@ describe("a written layer", () => {
   /** The whole message, which begins with the file's path. */
   async function refusal(name: string): Promise<string> {
     const error: unknown = await runLayerDirectory(directory).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "ERR_INVALID_GRAPH" });
+    expect(error).toMatchObject({ code: "ERR_INVALID_MODEL" });
     const { message } = error as Error;
     expect(message.startsWith(file(...name.split("/")))).toBe(true);
     return message;

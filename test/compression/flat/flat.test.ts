@@ -40,7 +40,7 @@ describe("a flat file", () => {
     } catch (caught) {
       error = caught;
     }
-    expect(hasCode(error, "ERR_INVALID_GRAPH")).toBe(true);
+    expect(hasCode(error, "ERR_INVALID_MODEL")).toBe(true);
   });
 
   test("cannot hold gaps of 5 bits, nor a layer without bias", () => {

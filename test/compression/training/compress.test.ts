@@ -131,8 +131,6 @@ describe("what cannot be compressed is refused, and the model keeps its weights"
     ["no rounds", { rounds: 0 }, {}, /rounds: expected a whole number of at least 1, got 0/],
     ["a rate of 0", { pruning: { epochs: 1, learningRate: 0 } }, {}, /learningRate: expected a positive number, got 0/],
     ["batches of nothing", { batchSize: 0 }, {}, /batchSize: expected a whole number of at least 1, got 0/],
-    ["empty data", {}, { test: slice(DATA.test, 0, 0) }, /test images: expected at least one image, got none/],
-    ["a label out of range", {}, { train: { ...DATA.train, labels: labels(10) } }, /labels from 0 to 9, got 10/],
     ["images of another size", {}, { test: { ...DATA.test, height: 5, width: 20 } }, /takes 10x10x1, but .* 5x20x1/],
     ["other classes", {}, { train: { ...DATA.train, classes: 12 } }, /tells 10 classes apart, but .* have 12/],
   ])("%s", async (_, options, data, message) => {
@@ -145,12 +143,23 @@ describe("what cannot be compressed is refused, and the model keeps its weights"
     model.dispose();
   });
 
+  test.each<[string, Partial<typeof DATA>, RegExp]>([
+    ["empty data", { test: slice(DATA.test, 0, 0) }, /test images: expected at least one image, got none/],
+    ["a label out of range", { train: { ...DATA.train, labels: labels(10) } }, /labels from 0 to 9, got 10/],
+  ])("%s", async (_, data, message) => {
+    const model = smallModel(tf);
+    const error = await failure(compressModel(tf, model, { ...DATA, ...data }, QUICK));
+    expect(error.message).toMatch(message);
+    expect(error.code).toBe("ERR_INVALID_DATA");
+    model.dispose();
+  });
+
   test("weights that are NaN, by name", async () => {
     const model = smallModel(tf);
     tf.tidy(() => model.getLayer("ip2").setWeights([tf.ones([30, 10]).mul(Number.NaN), tf.zeros([10])]));
     const error = await failure(compressModel(tf, model, DATA, QUICK));
     expect(error.message).toMatch(/ip2\/kernel: expected finite values, found NaN/);
-    expect(error.code).toBe("ERR_INVALID_GRAPH");
+    expect(error.code).toBe("ERR_INVALID_MODEL");
     model.dispose();
   });
 
@@ -191,7 +200,7 @@ describe("what cannot be compressed is refused, and the model keeps its weights"
     damaged[damaged.length >> 1]! ^= 1;
     for (const wrong of [damaged, file.subarray(0, 100), new Uint8Array()]) {
       const error = await failure(loadCompressed(tf, wrong));
-      expect(error.code).toBe("ERR_INVALID_GRAPH");
+      expect(error.code).toBe("ERR_INVALID_MODEL");
     }
     await expect(loadCompressed(tf, "/no/such/file.vdnn")).rejects.toThrow(/cannot be read/);
     model.dispose();
