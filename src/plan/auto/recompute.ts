@@ -41,6 +41,8 @@ interface Attempt {
  * as a target did not.
  */
 const HARDER_TARGETS = [0.97, 0.94, 0.9, 0.85, 0.8];
+/** Of long iterations, where each descent takes seconds when nothing fits. */
+const FEW_HARDER_TARGETS = [0.94, 0.85];
 /** Kernels from which on the search is coarser. */
 const LARGE = 3000;
 /** Steps of the repair of a plan that does not fit. */
@@ -69,9 +71,9 @@ export function planRecompute(graph: Graph, deviceBytes: number, options: Recomp
     if (isBetter(found, best, deviceBytes)) best = found;
   };
   for (const [share, prices] of startsFor(model)) descend(share, prices);
-  const levels = model.kernelCount > LARGE ? COARSE : FINE;
-  for (const share of HARDER_TARGETS) if (best.peakBytes > deviceBytes) descend(share, levels);
-  for (const share of HARDER_TARGETS)
+  const [levels, targets] = model.kernelCount > LARGE ? [COARSE, FEW_HARDER_TARGETS] : [FINE, HARDER_TARGETS];
+  for (const share of targets) if (best.peakBytes > deviceBytes) descend(share, levels);
+  for (const share of targets)
     if (best.peakBytes > deviceBytes) descend(share, { ...levels, jump: Number.POSITIVE_INFINITY });
   if (best.peakBytes <= deviceBytes && effort > 0) {
     restore(lives, best.runs);

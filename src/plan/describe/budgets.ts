@@ -28,6 +28,8 @@ export interface SearchOptions {
 
 /** Budgets closer together than this, as a share, are not told apart. */
 const RESOLUTION = 0.002;
+/** Kernels. */
+const LONG = 5000;
 
 /** @returns null when no budget works under this policy on this machine */
 export function smallestBudget(
@@ -37,13 +39,15 @@ export function smallestBudget(
   options: SearchOptions = {},
 ): SmallestBudget | null {
   const { aboveBytes = 0 } = options;
+  const { kernels } = graph;
   const moves = machine.hostBytes > 0 && machine.offloadGBps > 0 && machine.prefetchGBps > 0;
   const floorBytes = floorOf(graph, moves ? undefined : () => false).bytes;
   const probes = options.probes ?? probesFor(graph);
   let low = Math.max(aboveBytes, floorBytes - 1);
   let high = asItIs(graph).bytes;
   let best: { readonly bytes: number; readonly steps: readonly PlanStep[] } | null = null;
-  let next = Math.max(floorBytes, aboveBytes + 1);
+  // A long iteration is not begun where hardly anything fits: nothing takes longer than to find that out.
+  let next = kernels.length > LONG ? middle(low, high) : Math.max(floorBytes, aboveBytes + 1);
   for (let probe = 0; probe < probes && next > low; probe++) {
     const found = attempt(graph, { ...machine, deviceBytes: next }, policy);
     if (found.stepMs === null) {
@@ -62,16 +66,20 @@ export function smallestBudget(
     }
     if (best !== null && high - low <= RESOLUTION * high) break;
     // Budgets that work begin near the lower end mostly; without any yet, the upper end is tried last of all.
-    next = probe === probes - 2 && best === null ? high : Math.min(high, Math.ceil(Math.sqrt(Math.max(1, low) * high)));
+    next = probe === probes - 2 && best === null ? high : middle(low, high);
   }
   if (best === null) return null;
   const { stepMs } = validate(graph, best.steps, { ...machine, deviceBytes: best.bytes });
   return { bytes: best.bytes, stepMs, floorBytes };
 }
 
+function middle(low: number, high: number): number {
+  return Math.min(high, Math.ceil(Math.sqrt(Math.max(1, low) * high)));
+}
+
 /** Plans of long iterations take seconds. */
 function probesFor({ kernels }: Graph): number {
-  return kernels.length > 5000 ? 4 : kernels.length > 2000 ? 6 : 10;
+  return kernels.length > LONG ? 4 : kernels.length > 2000 ? 6 : 10;
 }
 
 export interface Attempt {
