@@ -29,7 +29,7 @@ export function originOf(model: string, flags: CompressFlags): Origin {
   return /\.vdnnz$/i.test(model) ? "compressed" : "file";
 }
 
-/** @throws VdnnError `ERR_INVALID_MODEL` or `ERR_INVALID_GRAPH` for a file that cannot be used */
+/** @throws VdnnError `ERR_INVALID_MODEL` for a file that cannot be used */
 export async function loadSubject(
   tf: TensorFlow,
   name: string,

@@ -63,7 +63,7 @@ describe("loadModelFile", () => {
   ])("refuses a file with a wrong %s", async (name, change, message) => {
     const file = await saved(name, change);
     await expect(loadModelFile(tf, file)).rejects.toMatchObject({
-      code: "ERR_INVALID_GRAPH",
+      code: "ERR_INVALID_MODEL",
       message: expect.stringContaining(message) as string,
     });
   });
