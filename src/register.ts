@@ -10,6 +10,7 @@ import { isMainThread } from "node:worker_threads";
 import { registerWasmTrainingKernels } from "./backends/wasm-kernels.ts";
 import { VdnnError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
+import { isHtml } from "./report/file.ts";
 import { farewell, say } from "./register/farewell.ts";
 import { findNamespace } from "./register/namespace.ts";
 import { readSettings, type RegisterSettings, RUN_VARIABLE } from "./register/settings.ts";
@@ -30,6 +31,7 @@ function register(settings: RegisterSettings): void {
     session = attach(tf, {
       ...settings.session,
       trace: settings.files.trace !== undefined,
+      history: isHtml(settings.files.report),
       ...(logger === undefined ? {} : { logger }),
     });
   });

@@ -7,13 +7,16 @@ import { registerWasmTrainingKernels } from "../backends/wasm-kernels.ts";
 import { writeGraph } from "../graph/file.ts";
 import { createLogger } from "../logger.ts";
 import { findNetwork } from "../networks/index.ts";
+import { isHtml, writeReport } from "../report/file.ts";
 import { writeJson } from "../report/json.ts";
-import { type Column, renderTable } from "../report/table.ts";
+import { renderTable } from "../report/table.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
-import { formatBytes, formatMs } from "../units.ts";
+import { formatBytes } from "../units.ts";
 import { absoluteFiles, type FileFlags, type SessionFlags, sessionSettings } from "./options.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import { createProgress } from "./progress.ts";
+import { measureColumns, MEASURES } from "./train-measures.ts";
+import { trainPage } from "./train-page.ts";
 import {
   isIdentical,
   type OnStep,
@@ -54,17 +57,29 @@ export async function train(flags: TrainFlags): Promise<number> {
   const logger = createLogger(flags.logLevel);
   const progress = createProgress();
   const show = (policy: string): OnStep => showSteps(progress, policy, training);
+  // Of both runs alike, as recording takes its microseconds.
+  const history = isHtml(files.report);
   const runs: TrainingResult[] = [];
   try {
-    if (flags.compare === true) runs.push(await trainNetwork(tf, training, { policy: "none" }, show("stock")));
-    const options = { ...settings, trace: files.trace !== undefined, ...(logger === undefined ? {} : { logger }) };
+    if (flags.compare === true) runs.push(await trainNetwork(tf, training, { policy: "none", history }, show("stock")));
+    const options = {
+      ...settings,
+      history,
+      trace: files.trace !== undefined,
+      ...(logger === undefined ? {} : { logger }),
+    };
     runs.push(await trainNetwork(tf, training, options, show(flags.policy)));
   } finally {
     progress.clear();
   }
   const result = runs.at(-1) as TrainingResult;
   const stock = flags.compare === true ? runs[0] : undefined;
-  if (files.report !== undefined) writeJson(files.report, result.report);
+  if (files.report !== undefined) {
+    writeReport(files.report, {
+      json: () => result.report,
+      page: () => trainPage(training, backend, result, stock),
+    });
+  }
   if (files.trace !== undefined)
     writeJson(files.trace, toChromeTrace(result.trace, `vdnn ${result.policy} on ${backend}`));
   if (files.record !== undefined) {
@@ -111,33 +126,6 @@ function toJson(
   return `${JSON.stringify({ ...document, result: withoutRecords(result), comparison })}\n`;
 }
 
-interface Measure {
-  readonly title: string;
-  readonly value: (result: TrainingResult) => number;
-  readonly text: (value: number) => string;
-  /** Print the ratio to stock as well. */
-  readonly ratio?: boolean;
-}
-
-const MEASURES: readonly Measure[] = [
-  { title: "first loss", value: ({ losses }) => losses[0] ?? Number.NaN, text: (loss) => loss.toPrecision(7) },
-  { title: "last loss", value: ({ losses }) => losses.at(-1) ?? Number.NaN, text: (loss) => loss.toPrecision(7) },
-  { title: "step, median", value: ({ steady }) => steady.medianMs, text: formatMs, ratio: true },
-  { title: "step, min", value: ({ steady }) => steady.minMs, text: formatMs, ratio: true },
-  { title: "device peak, first step", value: firstPeak, text: formatBytes, ratio: true },
-  { title: "device peak, after it", value: ({ steady }) => steady.peakDeviceBytes, text: formatBytes, ratio: true },
-  { title: "host peak", value: ({ report }) => report.peakHostBytes, text: formatBytes },
-  { title: "spill peak", value: ({ report }) => report.peakSpillBytes, text: formatBytes },
-  { title: "moved per step", value: ({ steady }) => steady.movedBytes, text: formatBytes },
-  { title: "spilled per step", value: ({ steady }) => steady.spilledBytes, text: formatBytes },
-  { title: "stall per step", value: ({ steady }) => steady.stallMs, text: formatMs },
-  { title: "demand fetches per step", value: ({ steady }) => steady.demandFetches, text: String },
-];
-
-function firstPeak({ report }: TrainingResult): number {
-  return report.iterations[0]?.peakDeviceBytes ?? 0;
-}
-
 function renderResult(
   training: Training,
   backend: string,
@@ -146,15 +134,6 @@ function renderResult(
 ): string {
   const { network, batchSize, steps, optimizer } = training;
   const { report, layers, parameters, losses } = result;
-  const columns: Column<Measure>[] = [{ title: "measured", align: "left", cell: ({ title }) => title }];
-  if (stock !== undefined) columns.push(column("stock", stock));
-  columns.push(column(result.policy, result));
-  if (stock !== undefined) {
-    columns.push({
-      title: "ratio",
-      cell: ({ value, ratio }) => (ratio === true ? (value(result) / value(stock)).toFixed(3) : ""),
-    });
-  }
   const budget = report.deviceMemoryBytes === null ? "none" : formatBytes(report.deviceMemoryBytes);
   const plans = [...new Set(report.plans.map(({ policy }) => policy))].join("; ") || "none";
   return [
@@ -162,15 +141,11 @@ function renderResult(
     `device budget ${budget}, plan ${plans}`,
     `losses ${losses.map((loss) => loss.toFixed(4)).join(" ")}`,
     "",
-    ...renderTable(columns, MEASURES),
+    ...renderTable(measureColumns(result, stock), MEASURES),
     ...(stock === undefined
       ? []
       : ["", `losses and weights ${isIdentical(stock, result) ? "are bit-identical" : "DIFFER"}`]),
     ...report.warnings.map((warning) => `warning: ${warning}`),
     "",
   ].join("\n");
-}
-
-function column(title: string, of: TrainingResult): Column<Measure> {
-  return { title, cell: ({ value, text }) => text(value(of)) };
 }

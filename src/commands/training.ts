@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { Optimizer } from "@tensorflow/tfjs";
 import type { Graph } from "../graph/graph.ts";
 import type { Network, NetworkOptions } from "../networks/index.ts";
+import type { TraceHistory } from "../report/history.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
@@ -43,6 +44,7 @@ export interface TrainingResult {
   readonly report: SessionReport;
   readonly graph: Graph | null;
   readonly trace: readonly TraceEvent[];
+  readonly history: TraceHistory | null;
   readonly steady: SteadyState;
 }
 
@@ -103,6 +105,7 @@ export async function trainNetwork(
       report,
       graph: session.recorded()?.graph ?? null,
       trace: [...session.trace()],
+      history: session.history(),
       steady: steadyState(steps, report.iterations),
     };
     model.dispose();
@@ -124,7 +127,7 @@ export function showSteps(progress: Progress, title: string, { network, steps }:
 }
 
 /** A result without its graph and its events, which have files of their own. */
-export function withoutRecords(result: TrainingResult): Omit<TrainingResult, "graph" | "trace"> {
+export function withoutRecords(result: TrainingResult): Omit<TrainingResult, "graph" | "trace" | "history"> {
   const { policy, steps, losses, weightsSha256, parameters, layers, report, steady } = result;
   return { policy, steps, losses, weightsSha256, parameters, layers, report, steady };
 }

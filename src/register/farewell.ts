@@ -1,9 +1,15 @@
 /** The end of a script under vdnn: files and a summary, inside the process's `exit` event. It changes nothing about the exit. */
 import { writeSync } from "node:fs";
+import { basename } from "node:path";
 import { writeGraphSync } from "../graph/file.ts";
+import { writeReport } from "../report/file.ts";
+import type { Page } from "../report/html/page.ts";
+import { sessionPage } from "../report/html/session-page.ts";
 import { writeJson } from "../report/json.ts";
+import { machineText } from "../report/machine.ts";
 import { renderSummary } from "../report/summary.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
+import type { SessionReport } from "../report/result.ts";
 import type { Session } from "../runtime/session.ts";
 import { formatBytes } from "../units.ts";
 import type { RegisterSettings } from "./settings.ts";
@@ -34,7 +40,7 @@ export function farewell(session: Session | null, { quiet, files }: RegisterSett
       say(`--${name} ${path}: could not be written: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  write("report", (path) => writeJson(path, report));
+  write("report", (path) => writeReport(path, { json: () => report, page: () => runPage(session, report) }));
   write("trace", (path) =>
     writeJson(path, toChromeTrace(session.trace(), `vdnn ${report.policy} on ${report.backend}`)),
   );
@@ -46,6 +52,17 @@ export function farewell(session: Session | null, { quiet, files }: RegisterSett
     if (!quiet) say(recordedText(path, recorded));
   });
   if (!quiet) renderSummary(report).forEach(say);
+}
+
+function runPage(session: Session, report: SessionReport): Page {
+  const script = process.argv[1] ?? "a script";
+  return sessionPage({
+    title: basename(script),
+    lead: [[script, ...process.argv.slice(2)].join(" "), `backend ${report.backend}, Node.js ${process.version}, ${machineText()}`],
+    command: "run",
+    report,
+    history: session.history(),
+  });
 }
 
 /** What a record holds, and that it is not all where it is not. */

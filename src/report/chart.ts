@@ -7,8 +7,9 @@
  *   |        o---o       legend
  *   +---------------
  */
+import { type LineStyle, looks, markAt, pixel } from "./marks.ts";
 import { type Scale, type ScaleOptions, scaleFor } from "./scale.ts";
-import { document, element, FAINT_OPACITY, INK, PALETTE, text, textWidth } from "./svg.ts";
+import { document, element, EMBEDDED, FAINT_OPACITY, STANDALONE, text, textWidth, type Theme } from "./svg.ts";
 
 export interface Point {
   readonly x: number;
@@ -19,8 +20,8 @@ export interface Series {
   readonly name: string;
   /** Ascending in x. Points that are not finite are left out, and the line is broken there. */
   readonly points: readonly Point[];
-  /** `line` has marks and a colour; `dashed` and `dotted` are for bounds and references. Default `line`. */
-  readonly style?: "line" | "dashed" | "dotted";
+  /** Default `line`. */
+  readonly style?: LineStyle;
   /** Which colour and mark; the same number looks the same in every chart. Default: the place in the list. */
   readonly look?: number;
 }
@@ -44,12 +45,13 @@ export interface LineChart {
   /** Pixels. Default 860 by 460. */
   readonly width?: number;
   readonly height?: number;
+  /** Inside a page, which has title, notes, legend and colours of its own: what the ids begin with. Default: a file of its own. */
+  readonly id?: string | undefined;
 }
 
 const TITLE_PX = 16;
 const TICK_PX = 12;
 const NOTE_LINE = 18;
-const MARK = 4.5;
 const LEGEND_LINE = 22;
 const LEGEND_SWATCH = 30;
 
@@ -60,10 +62,12 @@ interface Plot {
   readonly bottom: number;
   readonly x: Scale;
   readonly y: Scale;
+  readonly theme: Theme;
 }
 
 export function renderLineChart(chart: LineChart): string {
-  const { title, notes = [], series, width = 860, height = 460 } = chart;
+  const { title, notes = [], series, width = 860, height = 460, id } = chart;
+  const alone = id === undefined;
   const values = series.flatMap(({ points }) => points.filter(isFinitePoint));
   const x = scaleFor(
     values.map((point) => point.x),
@@ -77,22 +81,29 @@ export function renderLineChart(chart: LineChart): string {
   const legendWidth = LEGEND_SWATCH + 8 + Math.max(0, ...series.map(({ name }) => textWidth(name)));
   const plot: Plot = {
     left: 34 + Math.max(...yTicks.map((tick) => textWidth(tick, TICK_PX))),
-    top: 64 + notes.length * NOTE_LINE,
-    right: width - legendWidth - 34,
+    top: alone ? 64 + notes.length * NOTE_LINE : 34,
+    right: alone ? width - legendWidth - 34 : width - 16,
     bottom: height - 58,
     x,
     y,
+    theme: alone ? STANDALONE : EMBEDDED,
   };
   const shapes = series.map((each, i) => draw(each, i, plot));
-  return document({ width, height, title, description: chart.description ?? describe(chart) }, [
-    text({ x: 12, y: 26, "font-size": TITLE_PX, "font-weight": 600 }, title),
-    ...notes.map((note, i) => text({ x: 12, y: 46 + i * NOTE_LINE, "font-size": TICK_PX }, note)),
+  return document({ width, height, title, description: chart.description ?? describe(chart), id }, [
+    ...(alone ? heading(title, notes) : []),
     ...axes(chart, plot, yTicks),
     // Bounds lie below what they bound.
     ...shapes.filter((_, i) => isReference(series[i])),
     ...shapes.filter((_, i) => !isReference(series[i])),
-    ...legend(series, plot),
+    ...(alone ? legend(series, plot) : []),
   ]);
+}
+
+function heading(title: string, notes: readonly string[]): string[] {
+  return [
+    text({ x: 12, y: 26, "font-size": TITLE_PX, "font-weight": 600 }, title),
+    ...notes.map((note, i) => text({ x: 12, y: 46 + i * NOTE_LINE, "font-size": TICK_PX }, note)),
+  ];
 }
 
 function isReference(series: Series | undefined): boolean {
@@ -105,7 +116,8 @@ function isFinitePoint({ x, y }: Point): boolean {
 
 function axes({ x: xAxis, y: yAxis }: LineChart, plot: Plot, yTicks: readonly string[]): string[] {
   const { left, right, top, bottom, x, y } = plot;
-  const grid = { stroke: INK, "stroke-opacity": FAINT_OPACITY, "stroke-width": 1 };
+  const { ink } = plot.theme;
+  const grid = { stroke: ink, "stroke-opacity": FAINT_OPACITY, "stroke-width": 1 };
   const format = xAxis.format ?? String;
   const xAt = (value: number): number => placeX(plot, value);
   return [
@@ -117,10 +129,10 @@ function axes({ x: xAxis, y: yAxis }: LineChart, plot: Plot, yTicks: readonly st
       ];
     }),
     ...x.ticks.flatMap((tick) => [
-      element("line", { x1: xAt(tick), x2: xAt(tick), y1: bottom, y2: bottom + 5, stroke: INK }),
+      element("line", { x1: xAt(tick), x2: xAt(tick), y1: bottom, y2: bottom + 5, stroke: ink }),
       text({ x: xAt(tick), y: bottom + 20, "text-anchor": "middle", "font-size": TICK_PX }, format(tick)),
     ]),
-    element("line", { x1: left, x2: right, y1: bottom, y2: bottom, stroke: INK }),
+    element("line", { x1: left, x2: right, y1: bottom, y2: bottom, stroke: ink }),
     text(
       { x: (left + right) / 2, y: bottom + 44, "text-anchor": "middle" },
       `${xAxis.label}${x.kind === "log" ? ", logarithmic" : ""}`,
@@ -147,7 +159,7 @@ function draw(series: Series, index: number, plot: Plot): string {
     if (isFinitePoint(point)) runs.at(-1)?.push({ x: placeX(plot, point.x), y: placeY(plot, point.y) });
     else runs.push([]);
   }
-  const { line, mark } = looks(series, index);
+  const { line, mark } = looks(series.look ?? index, series.style ?? "line", plot.theme);
   const paths = runs
     .filter((run) => run.length > 1)
     .map((run) => element("polyline", { points: run.map(({ x, y }) => `${pixel(x)},${pixel(y)}`).join(" "), ...line }));
@@ -155,72 +167,11 @@ function draw(series: Series, index: number, plot: Plot): string {
   return element("g", {}, ["\n", ...[...paths, ...marks].map((shape) => `${shape}\n`)]);
 }
 
-function pixel(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-const MARKS = ["circle", "square", "triangle", "diamond", "flipped", "cross", "hexagon", "plus"] as const;
-
-function looks(series: Series, place: number) {
-  const index = series.look ?? place;
-  const isLine = !isReference(series);
-  return {
-    line: {
-      fill: "none",
-      stroke: isLine ? (PALETTE[index % PALETTE.length] ?? INK) : INK,
-      "stroke-width": isLine ? 2 : 1.5,
-      "stroke-linejoin": "round",
-      "stroke-dasharray": series.style === "dashed" ? "7 5" : series.style === "dotted" ? "1.5 4" : undefined,
-      "stroke-linecap": series.style === "dotted" ? "round" : undefined,
-    },
-    mark: MARKS[index % MARKS.length] ?? "circle",
-  } as const;
-}
-
-function markAt(x: number, y: number, mark: (typeof MARKS)[number], stroke: string): string {
-  const style = { fill: stroke, "fill-opacity": 0.25, stroke, "stroke-width": 1.5 };
-  const polygon = (...corners: readonly (readonly [number, number])[]): string =>
-    element("polygon", {
-      points: corners.map(([dx, dy]) => `${pixel(x + dx * MARK)},${pixel(y + dy * MARK)}`).join(" "),
-      ...style,
-    });
-  const strokes = (...lines: readonly (readonly [number, number, number, number])[]): string =>
-    element("path", {
-      d: lines
-        .map(
-          ([x1, y1, x2, y2]) =>
-            `M${pixel(x + x1 * MARK)} ${pixel(y + y1 * MARK)}L${pixel(x + x2 * MARK)} ${pixel(y + y2 * MARK)}`,
-        )
-        .join(""),
-      stroke,
-      "stroke-width": 2,
-    });
-  switch (mark) {
-    case "circle":
-      return element("circle", { cx: x, cy: y, r: MARK, ...style });
-    case "square":
-      return polygon([-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]);
-    case "triangle":
-      return polygon([0, -1.15], [1.1, 0.85], [-1.1, 0.85]);
-    case "diamond":
-      return polygon([0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]);
-    case "hexagon":
-      return polygon([-1.1, 0], [-0.55, -0.95], [0.55, -0.95], [1.1, 0], [0.55, 0.95], [-0.55, 0.95]);
-    case "cross":
-      return strokes([-0.9, -0.9, 0.9, 0.9], [-0.9, 0.9, 0.9, -0.9]);
-    case "plus":
-      return strokes([-1.2, 0, 1.2, 0], [0, -1.2, 0, 1.2]);
-    case "flipped":
-      return polygon([0, 1.15], [1.1, -0.85], [-1.1, -0.85]);
-  }
-  return mark satisfies never;
-}
-
-function legend(series: readonly Series[], { right, top }: Plot): string[] {
+function legend(series: readonly Series[], { right, top, theme }: Plot): string[] {
   return series.map((each, i) => {
     const y = top + 8 + i * LEGEND_LINE;
     const x = right + 22;
-    const { line, mark } = looks(each, i);
+    const { line, mark } = looks(each.look ?? i, each.style ?? "line", theme);
     // A line without points is named all the same, faintly.
     const opacity = each.points.some(isFinitePoint) ? undefined : 0.55;
     return element("g", { opacity }, [

@@ -47,6 +47,16 @@ export const PALETTE: readonly string[] = [
 ];
 /** Of lines and text: at least 4 : 1 against white and against GitHub's dark background. */
 export const INK = "#6e7781";
+/** What a drawing takes its colours from. */
+export interface Theme {
+  readonly ink: string;
+  readonly palette: readonly string[];
+}
+
+export const STANDALONE: Theme = { ink: INK, palette: PALETTE };
+/** Inside a page, whose style sheet has the colours, two of each (html/style.ts). */
+export const EMBEDDED: Theme = { ink: "var(--ink)", palette: PALETTE.map((_, i) => `var(--c${i})`) };
+
 /** Of grids: seen, and never in the way. */
 export const FAINT_OPACITY = 0.25;
 
@@ -65,26 +75,30 @@ export interface Frame {
   readonly title: string;
   /** All that a reader without eyes for the picture needs. */
   readonly description: string;
+  /** Inside a page: what its ids begin with; it has the page's fonts and colours then, and takes the width that there is. */
+  readonly id?: string | undefined;
 }
 
 /** The document around a chart's elements. */
-export function document({ width, height, title, description }: Frame, children: readonly string[]): string {
+export function document({ width, height, title, description, id }: Frame, children: readonly string[]): string {
+  const alone = id === undefined;
+  const prefix = alone ? "" : `${id}-`;
   const attributes = {
-    xmlns: "http://www.w3.org/2000/svg",
+    xmlns: alone ? "http://www.w3.org/2000/svg" : undefined,
     viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
+    width: alone ? width : undefined,
+    height: alone ? height : undefined,
     role: "img",
-    "aria-labelledby": "title description",
-    "font-family": FONT_FAMILY,
+    "aria-labelledby": `${prefix}title ${prefix}description`,
+    "font-family": alone ? FONT_FAMILY : undefined,
     "font-size": FONT_PX,
-    fill: INK,
+    fill: alone ? INK : EMBEDDED.ink,
   };
   return `${element("svg", attributes, [
     "\n",
-    element("title", { id: "title" }, [escapeText(title)]),
+    element("title", { id: `${prefix}title` }, [escapeText(title)]),
     "\n",
-    element("desc", { id: "description" }, [escapeText(description)]),
+    element("desc", { id: `${prefix}description` }, [escapeText(description)]),
     "\n",
     children.join("\n"),
     "\n",

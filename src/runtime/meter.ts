@@ -2,7 +2,8 @@
  * Measures a session: the clock, the running totals of the current iteration, peaks, and, when asked for, every event for a
  * trace. It decides nothing.
  */
-import type { IterationResult, Lane, LaneEvent, TraceEvent } from "../report/result.ts";
+import { HistoryRecorder } from "../report/history.ts";
+import type { CounterEvent, IterationResult, Lane, LaneEvent, TraceEvent } from "../report/result.ts";
 import type { Vault, VaultStats } from "../memory/vault.ts";
 import type { Block } from "./block.ts";
 
@@ -18,7 +19,7 @@ const ZERO: Totals = { offloadBytes: 0, prefetchBytes: 0, copyMs: 0, stallMs: 0,
 
 export class Meter {
   readonly now: () => number;
-  readonly #tracing: boolean;
+  readonly #keepsAll: boolean;
   readonly #originMs: number;
   /** Over the whole session, for the bandwidths that plans are made with. */
   readonly #copied = {
@@ -40,17 +41,21 @@ export class Meter {
   iteration = 0;
   layer: string | undefined;
   pass: LaneEvent["pass"];
+  /** All of them, where they were asked for. */
   readonly events: TraceEvent[] = [];
+  /** Some of them, where a history was asked for. */
+  readonly recorder: HistoryRecorder | null;
   vault: Vault | null = null;
 
-  constructor(now: () => number, tracing: boolean) {
+  constructor(now: () => number, { trace, history }: { readonly trace: boolean; readonly history: boolean }) {
     this.now = now;
-    this.#tracing = tracing;
+    this.#keepsAll = trace;
+    this.recorder = history ? new HistoryRecorder() : null;
     this.#originMs = now();
   }
 
   get tracing(): boolean {
-    return this.#tracing;
+    return this.#keepsAll || this.recorder !== null;
   }
 
   get sessionPeakBytes(): number {
@@ -62,6 +67,12 @@ export class Meter {
     if (usedBytes > this.#peakDeviceBytes) this.#peakDeviceBytes = usedBytes;
     if (usedBytes > this.#sessionPeakBytes) this.#sessionPeakBytes = usedBytes;
     if (usedBytes > this.#windowPeakBytes) this.#windowPeakBytes = usedBytes;
+    if (this.recorder !== null) this.recorder.add(this.#sample(usedBytes));
+  }
+
+  /** Ledger went down to `usedBytes`. A history has every change, so that what it shows is the peak that is reported. */
+  shrunk(usedBytes: number): void {
+    if (this.recorder !== null) this.recorder.add(this.#sample(usedBytes));
   }
 
   /** Starts the clock of the next kernel. What runs until then belongs to it, except copies and recomputation. */
@@ -87,14 +98,12 @@ export class Meter {
 
   /** A sample of the memory counters, for the trace. */
   counters(usedBytes: number): void {
-    if (!this.#tracing) return;
-    this.events.push({
-      kind: "counter",
-      timeMs: this.now() - this.#originMs,
-      deviceBytes: usedBytes,
-      hostBytes: this.vault?.stats.hostBytes ?? 0,
-      spillBytes: this.vault?.stats.spillBytes ?? 0,
-    });
+    if (this.tracing) this.#note(this.#sample(usedBytes));
+  }
+
+  #sample(usedBytes: number): CounterEvent {
+    const { hostBytes = 0, spillBytes = 0 } = this.vault?.stats ?? {};
+    return { kind: "counter", timeMs: this.now() - this.#originMs, deviceBytes: usedBytes, hostBytes, spillBytes };
   }
 
   /** A copy between device and host, on the compute thread; `stallMs` of it was waiting for a stream. */
@@ -133,8 +142,8 @@ export class Meter {
   }
 
   span(lane: Lane, name: string, startMs: number, durationMs: number, bytes?: number): void {
-    if (!this.#tracing) return;
-    this.events.push({
+    if (!this.tracing) return;
+    this.#note({
       kind: "span",
       lane,
       name,
@@ -145,6 +154,11 @@ export class Meter {
       ...(this.pass === undefined ? {} : { pass: this.pass }),
       ...(bytes === undefined ? {} : { bytes }),
     });
+  }
+
+  #note(event: TraceEvent): void {
+    if (this.#keepsAll) this.events.push(event);
+    this.recorder?.add(event);
   }
 
   /** Measured bandwidth of one lane, GB/s; undefined before anything moved. */
@@ -159,6 +173,7 @@ export class Meter {
     this.#peakDeviceBytes = usedBytes;
     this.demandFetches = 0;
     this.#vaultAtStart = this.vault?.stats ?? null;
+    this.recorder?.beginStep(this.now() - this.#originMs);
     this.counters(usedBytes);
   }
 
@@ -166,6 +181,7 @@ export class Meter {
   end(mode: IterationResult["mode"], stepMs: number, kernels: number): IterationResult {
     const before = this.#vaultAtStart;
     const vault = this.vault?.stats;
+    this.recorder?.endStep(this.iteration, mode);
     return {
       index: this.iteration++,
       mode,

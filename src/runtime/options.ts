@@ -22,6 +22,8 @@ export interface VirtualizeOptions {
   readonly logger?: Logger;
   /** Record every event for `session.trace()`. Costs memory and about a microsecond per kernel. Default false. */
   readonly trace?: boolean;
+  /** Record what `session.history()` returns, in bounded memory however long the training. Default false. */
+  readonly history?: boolean;
   /** Compare two training steps of a toy model with stock TF.js when attaching to an engine for the first time. Default true. */
   readonly selfTest?: boolean;
   /** Test mode: offload everything that may leave after every kernel. Slow, and it finds what depends on luck. Default false. */
@@ -40,6 +42,7 @@ export interface SessionOptions {
   readonly policy: Policy;
   readonly logger: Logger | null;
   readonly trace: boolean;
+  readonly history: boolean;
   readonly selfTest: boolean;
   readonly adversarial: boolean;
   readonly onIteration: ((result: IterationResult) => void) | null;
@@ -57,6 +60,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "policy",
   "logger",
   "trace",
+  "history",
   "selfTest",
   "adversarial",
   "onIteration",
@@ -87,6 +91,7 @@ export function parseOptions(options: VirtualizeOptions): SessionOptions {
     policy: findPolicy(policy),
     logger: options.logger ?? null,
     trace: options.trace ?? false,
+    history: options.history ?? false,
     selfTest: options.selfTest ?? true,
     adversarial: options.adversarial ?? false,
     onIteration: options.onIteration ?? null,

@@ -426,7 +426,10 @@ export class Residency {
     entry.alive = false;
     this.#entries.delete(entry);
     if (firstAlive(block) !== undefined) return;
-    if (block.residency === "device") this.#usedBytes -= block.bytes;
+    if (block.residency === "device") {
+      this.#usedBytes -= block.bytes;
+      this.#options.meter.shrunk(this.#usedBytes);
+    }
     if (block.parcel !== null) this.#options.vault.release(block.parcel);
     block.parcel = null;
     block.residency = "dropped";

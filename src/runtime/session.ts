@@ -10,6 +10,7 @@ import { SpillFile } from "../memory/spill-file.ts";
 import { Vault } from "../memory/vault.ts";
 import { WorkerStream } from "../memory/worker-stream.ts";
 import type { Machine } from "../plan/policy.ts";
+import type { TraceHistory } from "../report/history.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import { formatBytes } from "../units.ts";
 import type { Block } from "./block.ts";
@@ -112,7 +113,7 @@ export class Session {
     this.#engine = engine;
     this.#options = options;
     this.backend = adapter.name;
-    this.#meter = new Meter(options.now, options.trace);
+    this.#meter = new Meter(options.now, options);
     this.#vault = makeVault(options, this.#meter);
     this.#meter.vault = this.#vault;
     this.#planner = new Planner(options.policy);
@@ -208,6 +209,11 @@ export class Session {
   /** Every event so far, when the session was made with `trace: true`. */
   trace(): readonly TraceEvent[] {
     return this.#meter.events;
+  }
+
+  /** Memory over time and two steps in full, when the session was made with `history: true`; else null. */
+  history(): TraceHistory | null {
+    return this.#meter.recorder?.history ?? null;
   }
 
   /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */
