@@ -10,7 +10,7 @@ import { addCompressOptions, COMPRESS_EXAMPLES, type CompressFlags } from "./com
 import type { DemoFlags } from "./commands/demo.ts";
 import { addDepthOptions, DEPTH_EXAMPLES, type DepthFlags } from "./commands/depth-options.ts";
 import { addInferOptions, INFER_EXAMPLES, type InferFlags } from "./commands/infer-options.ts";
-import { addFileOptions, addSessionOptions, positiveNumber, wholeNumber } from "./commands/options.ts";
+import { addFileOptions, addSessionOptions, positiveNumber, REPORT_FLAG, wholeNumber } from "./commands/options.ts";
 import { addPlanOptions, PLAN_EXAMPLES, type PlanFlags } from "./commands/plan-options.ts";
 import { type RunFlags, separateSpill } from "./commands/run.ts";
 import { addSimulateOptions, SIMULATE_EXAMPLES, type SimulateFlags } from "./commands/simulate-options.ts";
@@ -42,6 +42,7 @@ const EXAMPLES = {
   run: `Examples:
   vdnn run train.js
   vdnn run --device-memory 512MiB train.js --epochs 3      what follows the script is the script's
+  vdnn run --device-memory 512MiB --report run.html train.js  a page to look at afterwards
   vdnn run --policy vdnn-all --report run.json --trace trace.json train.mjs
   NODE_OPTIONS=--max-old-space-size=8192 vdnn run --spill /mnt/disk train.ts
 `,
@@ -126,6 +127,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option("--batch <n>", "samples per step", wholeNumber(1), 16)
     .option("--steps <n>", "steps per run", wholeNumber(2), 8)
     .option("--budget-share <x>", "device budget, as a share of stock's peak", positiveNumber, 0.25)
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document")
     .action(async (flags: DemoFlags) => {
       const { demo } = await import("./commands/demo.ts");

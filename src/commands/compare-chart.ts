@@ -1,10 +1,14 @@
 /** The chart of `vdnn compare`: step time over budget, one line per policy, with the lower bound and the oracle. */
-import { type Point, renderLineChart, type Series } from "../report/chart.ts";
+import { type LineChart, type Point, renderLineChart, type Series } from "../report/chart.ts";
 import { formatBytes, formatMs, GIB, MIB } from "../units.ts";
 import type { Comparison } from "./comparison.ts";
 import { PLANNED_POLICIES } from "./policy-names.ts";
 
 export function renderComparisonChart(comparison: Comparison): string {
+  return renderLineChart(comparisonChart(comparison));
+}
+
+export function comparisonChart(comparison: Comparison): LineChart {
   const { subject, machine, budgets, rows, oracleMs, source, baselines } = comparison;
   const most = Math.max(...budgets.map(({ deviceBytes }) => deviceBytes));
   const [unit, unitBytes] = most >= 2 * GIB ? (["GiB", GIB] as const) : (["MiB", MIB] as const);
@@ -26,7 +30,7 @@ export function renderComparisonChart(comparison: Comparison): string {
     { name: "oracle", points: ends.map((bytes) => point(bytes, oracleMs)), style: "dotted" },
   ];
   const peaks = baselines.map(({ name, peakDeviceBytes }) => `${name} ${formatBytes(peakDeviceBytes)}`).join(", ");
-  return renderLineChart({
+  return {
     title: `${subject.replace(/:.*$/, "")}: step time over device budget, ${source}`,
     notes: [machine, `peaks without a budget: ${peaks}`],
     description: [
@@ -36,7 +40,7 @@ export function renderComparisonChart(comparison: Comparison): string {
     x: { label: `device budget, ${unit}` },
     y: { label: `step time, ${time}` },
     series: [...lines, ...references],
-  });
+  };
 }
 
 function describe({ rows }: Comparison, policy: string): string {

@@ -8,6 +8,7 @@ import type { EnergyTable } from "../simulator/energy-data.ts";
 import { movementPj } from "../simulator/movement.ts";
 import { formatBytes } from "../units.ts";
 import { type AskedBudget, type Budget, resolveBudgets } from "./budgets.ts";
+import type { StepView } from "./compare-page.ts";
 import { type Baseline, type BudgetLine, type CompareRow, NOTHING } from "./comparison.ts";
 import { policyName, STOCK } from "./policy-names.ts";
 import { median } from "./training.ts";
@@ -28,6 +29,8 @@ export interface MeasuredOptions {
   /** Runs one trial; passed in, so that the order of runs can be tested without any. */
   readonly run: (spec: TrialSpec, options: TrialOptions) => Promise<TrialEnd>;
   readonly onRun?: (text: string) => void;
+  /** Where it is given, runs record their last step, and hand it on after the last round. */
+  readonly onStep?: (view: StepView) => void;
 }
 
 export interface Measured {
@@ -79,6 +82,7 @@ export async function measure(options: MeasuredOptions): Promise<Measured> {
       for (const policy of policies) if (!isBaseline(policy)) await start(round, policy, budget);
     }
   }
+  showSteps(options, budgets, ends);
   const baselines = BASELINES.map((name) => {
     const results = resultsOf(ends, name);
     return { name, peakDeviceBytes: peakOf(results), stepMs: median(steadySteps(results)) };
@@ -109,8 +113,23 @@ export async function measure(options: MeasuredOptions): Promise<Measured> {
   }
 }
 
+function showSteps(
+  { policies, onStep }: MeasuredOptions,
+  budgets: readonly Budget[],
+  ends: ReadonlyMap<string, readonly TrialEnd[]>,
+): void {
+  if (onStep === undefined) return;
+  const show = (policy: string, budget?: Budget): void => {
+    const end = ends.get(keyOf(policy, budget))?.at(-1);
+    const events = end?.kind === "trains" ? end.result.lastStep?.events : undefined;
+    if (events !== undefined) onStep({ policy, budgetBytes: budget?.deviceBytes ?? null, events: () => events });
+  };
+  for (const policy of BASELINES) show(policy);
+  for (const budget of budgets) for (const policy of policies) show(policy, budget);
+}
+
 function specOf(
-  { backend, network, training, hostBytes }: MeasuredOptions,
+  { backend, network, training, hostBytes, onStep }: MeasuredOptions,
   policy: string,
   budget?: Budget,
 ): TrialSpec {
@@ -119,7 +138,7 @@ function specOf(
     ...(budget === undefined ? {} : { deviceMemory: budget.deviceBytes }),
     ...(budget === undefined || hostBytes === undefined ? {} : { hostMemory: hostBytes }),
   };
-  return { backend, network, training, session };
+  return { backend, network, training, session, ...(onStep === undefined ? {} : { history: true }) };
 }
 
 interface Against {

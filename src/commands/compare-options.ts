@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { BackendName } from "../backends/load.ts";
 import { addSizeOptions, type SizeFlags } from "./depth-options.ts";
-import { positiveNumber, wholeNumber } from "./options.ts";
+import { positiveNumber, REPORT_FLAG, wholeNumber } from "./options.ts";
 import { OPTIMIZERS, type OptimizerName } from "./optimizers.ts";
 import { collect } from "./policy-names.ts";
 import { link, size } from "./simulate-options.ts";
@@ -26,6 +26,7 @@ export interface CompareFlags extends SizeFlags {
   readonly steps: number;
   readonly timeout: number;
   readonly svg?: string;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -61,6 +62,7 @@ export function addCompareOptions(command: Command): Command {
     .option("--steps <n>", "measured: training steps per run; the first does not count", wholeNumber(2), 4)
     .option("--timeout <seconds>", "measured: most time for one run", positiveNumber, 300)
     .option("--svg <file>", "write a chart of step time over budget")
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document");
   return addSizeOptions(command);
 }

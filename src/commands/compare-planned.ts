@@ -24,7 +24,7 @@ import { type Baseline, type BudgetLine, type CompareRow, NOTHING } from "./comp
 import { NETWORK_WIDE, policyName, STOCK } from "./policy-names.ts";
 
 /** What a policy does under a budget. */
-interface Planned {
+export interface Planned {
   readonly chosen: string;
   readonly fits: boolean;
   readonly graph: Graph;
@@ -126,24 +126,37 @@ export interface PlannedOptions {
   readonly budgets: readonly Budget[];
   readonly energy: EnergyTable;
   readonly onPlan?: (policy: string, budget: Budget) => void;
+  /** Called for what fits, with the plan that the row is about. */
+  readonly onPlanned?: (made: {
+    readonly policy: string;
+    readonly budgetBytes: number;
+    readonly planned: Planned;
+  }) => void;
 }
 
 export function comparePlans(
   source: PlanSource,
-  { policies, budgets, energy, onPlan }: PlannedOptions,
+  { policies, budgets, energy, onPlan, onPlanned }: PlannedOptions,
 ): { readonly budgets: BudgetLine[]; readonly rows: CompareRow[] } {
   const rows = budgets.flatMap((budget) =>
     policies.map((policy) => {
       onPlan?.(policy, budget);
-      return rowOf(policy, budget, source, energy);
+      const planned = source.plan(policy, budget.deviceBytes);
+      if (planned.fits) onPlanned?.({ policy, budgetBytes: budget.deviceBytes, planned });
+      return rowOf(policy, budget, planned, source.oracleMs, energy);
     }),
   );
   const lines = budgets.map((budget) => ({ ...budget, lowerBoundMs: source.boundMs(budget.deviceBytes) }));
   return { budgets: lines, rows };
 }
 
-function rowOf(policy: string, { deviceBytes }: Budget, source: PlanSource, energy: EnergyTable): CompareRow {
-  const { chosen, fits, graph, run, peakDeviceBytes, peakHostBytes } = source.plan(policy, deviceBytes);
+function rowOf(
+  policy: string,
+  { deviceBytes }: Budget,
+  { chosen, fits, graph, run, peakDeviceBytes, peakHostBytes }: Planned,
+  oracleMs: number,
+  energy: EnergyTable,
+): CompareRow {
   const row = { policy, chosen, budgetBytes: deviceBytes };
   if (!fits) {
     const reason =
@@ -158,7 +171,7 @@ function rowOf(policy: string, { deviceBytes }: Budget, source: PlanSource, ener
     ...row,
     outcome: "trains",
     stepMs: run.stepMs,
-    ratio: run.stepMs / source.oracleMs,
+    ratio: run.stepMs / oracleMs,
     peakDeviceBytes,
     peakHostBytes,
     offloadBytes,

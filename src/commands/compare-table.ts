@@ -1,7 +1,7 @@
 /** What `vdnn compare` prints: a table with a caption, or one JSON document (`vdnn-compare/1`). */
 import { type Column, renderTable } from "../report/table.ts";
 import { formatBytes, formatMs } from "../units.ts";
-import type { CompareRow, Comparison } from "./comparison.ts";
+import type { BudgetLine, CompareRow, Comparison } from "./comparison.ts";
 
 type Cell = Column<CompareRow>;
 
@@ -9,15 +9,19 @@ export function renderComparison(comparison: Comparison): string {
   const { budgets, rows } = comparison;
   const tables = budgets.flatMap((budget) => {
     const own = rows.filter(({ budgetBytes }) => budgetBytes === budget.deviceBytes);
-    const share = budget.text.endsWith("%") ? ` (${budget.text} of ${comparison.reference})` : "";
-    const bound = budget.lowerBoundMs === null ? "" : `, lower bound ${formatMs(budget.lowerBoundMs)}`;
-    return [`budget ${formatBytes(budget.deviceBytes)}${share}${bound}`, ...renderTable(columns(comparison), own), ""];
+    return [budgetText(budget, comparison), ...renderTable(columns(comparison), own), ""];
   });
   return [...heading(comparison), "", ...tables, ...caption(comparison), ""].join("\n");
 }
 
+export function budgetText({ text, deviceBytes, lowerBoundMs }: BudgetLine, { reference }: Comparison): string {
+  const share = text.endsWith("%") ? ` (${text} of ${reference})` : "";
+  const bound = lowerBoundMs === null ? "" : `, lower bound ${formatMs(lowerBoundMs)}`;
+  return `budget ${formatBytes(deviceBytes)}${share}${bound}`;
+}
+
 /** Columns in which no row has anything to say are left out, and those for all tables alike. */
-function columns({ rows }: Comparison): Cell[] {
+export function columns({ rows }: Comparison): Cell[] {
   const bytes = (title: string, value: (row: CompareRow) => number | null): Cell => figure(title, value, formatBytes);
   const ms = (title: string, value: (row: CompareRow) => number | null): Cell => figure(title, value, formatMs);
   const percent = (value: number): string => `${(value * 100).toFixed(0)}%`;
@@ -82,7 +86,7 @@ function heading({ subject, machine, baselines, oracleMs, source }: Comparison):
 /** Rounds of the same runs that differ by more than this say that something else kept the machine busy. */
 const BUSY_RATIO = 1.25;
 
-function caption({ source, energy, rows, oracleRoundsMs = [] }: Comparison): string[] {
+export function caption({ source, energy, rows, oracleRoundsMs = [] }: Comparison): string[] {
   const energyText =
     `energy: of copies (${energy.devicePj} pJ per ${energy.wordBytes * 8}-bit word in device memory, ${energy.hostPj} in host memory` +
     `${energy.linkPj > 0 ? `, ${energy.linkPj} on the link` : "; the link is not counted"})`;

@@ -3,9 +3,9 @@
  * network on a simulated GPU, or by real runs.
  */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { VdnnError } from "../errors.ts";
 import { readGraph } from "../graph/file.ts";
+import { isHtml, writeReport } from "../report/file.ts";
 import { ENERGY_TABLES, type EnergyTable } from "../simulator/energy-data.ts";
 import { simulatedMachine } from "../simulator/machines.ts";
 import { findByName } from "../simulator/names.ts";
@@ -16,7 +16,9 @@ import { renderComparisonChart } from "./compare-chart.ts";
 import type { CompareFlags } from "./compare-options.ts";
 import { comparePlans, graphSource, networkSource, type PlanSource } from "./compare-planned.ts";
 import { compareJson, renderComparison } from "./compare-table.ts";
+import { comparePage, plannedView, type StepView } from "./compare-page.ts";
 import type { Comparison } from "./comparison.ts";
+import { outputFile } from "./options.ts";
 import { PLANNED_POLICIES, policiesNamed, RUN_POLICIES } from "./policy-names.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
@@ -29,16 +31,21 @@ export async function compare(flags: CompareFlags): Promise<number> {
   checkFlags(flags);
   const asked = parseBudgets(flags.budgets);
   const energy = energyTable(flags.energy);
-  const svg = flags.svg === undefined ? undefined : outputFile(flags.svg);
+  const svg = flags.svg === undefined ? undefined : outputFile(flags.svg, "--svg");
+  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const views: StepView[] | null = isHtml(report) ? [] : null;
   const progress = createProgress();
   let comparison: Comparison;
   try {
-    const inputs = { asked, energy, progress };
+    const inputs = { asked, energy, progress, views };
     comparison = flags.measured === true ? await measured(flags, inputs) : await planned(flags, inputs);
   } finally {
     progress.clear();
   }
   if (svg !== undefined) writeFileSync(svg, renderComparisonChart(comparison));
+  if (report !== undefined) {
+    writeReport(report, { json: () => compareJson(comparison), page: () => comparePage(comparison, views ?? []) });
+  }
   process.stdout.write(flags.json === true ? compareJson(comparison) : renderComparison(comparison));
   const { rows } = comparison;
   if (rows.some(({ outcome, identical }) => outcome === "crash" || outcome === "timeout" || identical === false))
@@ -50,9 +57,11 @@ interface Inputs {
   readonly asked: ReturnType<typeof parseBudgets>;
   readonly energy: EnergyTable;
   readonly progress: Progress;
+  /** Filled where a page is to show them. */
+  readonly views: StepView[] | null;
 }
 
-async function planned(flags: CompareFlags, { asked, energy, progress }: Inputs): Promise<Comparison> {
+async function planned(flags: CompareFlags, { asked, energy, progress, views }: Inputs): Promise<Comparison> {
   const policies = policiesNamed(flags.policy, PLANNED_POLICIES);
   const machine = simulatedMachine({ gpu: flags.gpu ?? DEFAULT_GPU, link: flags.link, hostBytes: flags.hostMemory });
   const { gpu, link } = machine;
@@ -82,6 +91,7 @@ async function planned(flags: CompareFlags, { asked, energy, progress }: Inputs)
     budgets,
     energy,
     onPlan: (policy, { deviceBytes }) => progress.show(`${policy}: ${formatBytes(deviceBytes)}`),
+    ...(views === null ? {} : { onPlanned: (made) => views.push(plannedView(made)) }),
   });
   const { oracleMs, baselines } = source;
   return {
@@ -96,7 +106,7 @@ async function planned(flags: CompareFlags, { asked, energy, progress }: Inputs)
   };
 }
 
-async function measured(flags: CompareFlags, { asked, energy, progress }: Inputs): Promise<Comparison> {
+async function measured(flags: CompareFlags, { asked, energy, progress, views }: Inputs): Promise<Comparison> {
   const { network = "chain", batch, optimizer, of: reference, steps, rounds } = flags;
   const policies = policiesNamed(flags.policy, RUN_POLICIES);
   const { depth } = networkNamed(network);
@@ -126,6 +136,7 @@ async function measured(flags: CompareFlags, { asked, energy, progress }: Inputs
     rounds,
     timeoutMs: flags.timeout * 1000,
     energy,
+    ...(views === null ? {} : { onStep: (view) => views.push(view) }),
     run: runTrial,
     onRun: (text) => progress.show(text),
   });
@@ -161,12 +172,6 @@ function checkFlags(flags: CompareFlags): void {
 function usage(option: string, text: string): VdnnError {
   const flag = option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return new VdnnError("ERR_INVALID_OPTION", `--${flag}: ${text}`, { option: flag });
-}
-
-function outputFile(path: string): string {
-  const absolute = resolve(path);
-  if (statSync(dirname(absolute), { throwIfNoEntry: false })?.isDirectory() === true) return absolute;
-  throw usage("svg", `there is no directory ${dirname(absolute)}; create it first`);
 }
 
 /** @throws VdnnError `ERR_INVALID_OPTION` for a name that is no table and no file, or a file that is no table */

@@ -1,5 +1,5 @@
 /** The table of `vdnn demo` and the notes below it. */
-import { renderTable } from "../report/table.ts";
+import { type Column, renderTable } from "../report/table.ts";
 import { formatBytes, formatMs, MIB } from "../units.ts";
 import type { DemoFacts } from "./demo.ts";
 import type { TrainingResult } from "./training.ts";
@@ -22,32 +22,32 @@ export interface DemoFailure {
 export type DemoRow = DemoRun | DemoFailure;
 
 export function renderDemo(facts: DemoFacts, rows: readonly DemoRow[]): string {
-  const stockPeak = facts.stock.steady.peakDeviceBytes;
-  const ran = (cell: (run: DemoRun) => string) => (row: DemoRow) => ("failure" in row ? "-" : cell(row));
-  const table = renderTable<DemoRow>(
-    [
-      { title: "policy", align: "left", cell: ({ policy }) => policy },
-      { title: "budget MiB", cell: ({ budgetBytes }) => (budgetBytes === null ? "none" : mib(budgetBytes)) },
-      { title: "peak MiB: first", cell: ran(({ result }) => mib(result.report.iterations[0]?.peakDeviceBytes ?? 0)) },
-      { title: "steady", cell: ran(({ result }) => mib(result.steady.peakDeviceBytes)) },
-      {
-        title: "of stock",
-        cell: ran(({ result }) => `${((result.steady.peakDeviceBytes / stockPeak) * 100).toFixed(1)}%`),
-      },
-      { title: "host MiB", cell: ran(({ result }) => mib(result.report.peakHostBytes)) },
-      { title: "moved MiB/step", cell: ran(({ result }) => mib(result.steady.movedBytes)) },
-      { title: "stall ms", cell: ran(({ result }) => result.steady.stallMs.toFixed(1)) },
-      { title: "step ms", cell: ran(({ result }) => result.steady.medianMs.toFixed(0)) },
-      { title: "x stock", cell: ran(({ result, stockMs }) => (result.steady.medianMs / stockMs).toFixed(2)) },
-      { title: "x oracle", cell: ran(({ result, oracleMs }) => (result.steady.medianMs / oracleMs).toFixed(2)) },
-      { title: "identical", cell: (row) => ("failure" in row ? "DOES NOT FIT" : row.identical ? "yes" : "NO") },
-    ],
-    rows,
-  );
-  return [...heading(facts), "", ...table, "", ...notes(facts, rows), ""].join("\n");
+  return [...heading(facts), "", ...renderTable(demoColumns(facts), rows), "", ...notes(facts, rows), ""].join("\n");
 }
 
-function heading({ training, backend, stock }: DemoFacts): string[] {
+export function demoColumns({ stock }: DemoFacts): Column<DemoRow>[] {
+  const stockPeak = stock.steady.peakDeviceBytes;
+  const ran = (cell: (run: DemoRun) => string) => (row: DemoRow) => ("failure" in row ? "-" : cell(row));
+  return [
+    { title: "policy", align: "left", cell: ({ policy }) => policy },
+    { title: "budget MiB", cell: ({ budgetBytes }) => (budgetBytes === null ? "none" : mib(budgetBytes)) },
+    { title: "peak MiB: first", cell: ran(({ result }) => mib(result.report.iterations[0]?.peakDeviceBytes ?? 0)) },
+    { title: "steady", cell: ran(({ result }) => mib(result.steady.peakDeviceBytes)) },
+    {
+      title: "of stock",
+      cell: ran(({ result }) => `${((result.steady.peakDeviceBytes / stockPeak) * 100).toFixed(1)}%`),
+    },
+    { title: "host MiB", cell: ran(({ result }) => mib(result.report.peakHostBytes)) },
+    { title: "moved MiB/step", cell: ran(({ result }) => mib(result.steady.movedBytes)) },
+    { title: "stall ms", cell: ran(({ result }) => result.steady.stallMs.toFixed(1)) },
+    { title: "step ms", cell: ran(({ result }) => result.steady.medianMs.toFixed(0)) },
+    { title: "x stock", cell: ran(({ result, stockMs }) => (result.steady.medianMs / stockMs).toFixed(2)) },
+    { title: "x oracle", cell: ran(({ result, oracleMs }) => (result.steady.medianMs / oracleMs).toFixed(2)) },
+    { title: "identical", cell: (row) => ("failure" in row ? "DOES NOT FIT" : row.identical ? "yes" : "NO") },
+  ];
+}
+
+export function heading({ training, backend, stock }: DemoFacts): string[] {
   const { network, batchSize, steps, optimizer } = training;
   return [
     `${network.name}: ${stock.layers} layers, ${stock.parameters} weights, batch ${batchSize}, ` +
@@ -55,7 +55,7 @@ function heading({ training, backend, stock }: DemoFacts): string[] {
   ];
 }
 
-function notes(facts: DemoFacts, rows: readonly DemoRow[]): string[] {
+export function notes(facts: DemoFacts, rows: readonly DemoRow[]): string[] {
   const { backend, budgetBytes, budgetShare, stock, stockAgain, seconds } = facts;
   const [first, last] = [stock.steady.medianMs, stockAgain.steady.medianMs];
   const single = [stock, stockAgain].flatMap(({ steps }) => steps.slice(1).map(({ wallMs }) => wallMs));

@@ -5,10 +5,13 @@
 import { type BackendName, loadTensorFlow } from "../backends/load.ts";
 import { registerWasmTrainingKernels } from "../backends/wasm-kernels.ts";
 import { hasCode, VdnnError } from "../errors.ts";
+import { isHtml, writeReport } from "../report/file.ts";
 import { findNetwork } from "../networks/index.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import { type DemoRow, renderDemo } from "./demo-table.ts";
+import { demoPage } from "./demo-page.ts";
+import { outputFile } from "./options.ts";
 import { createProgress } from "./progress.ts";
 import {
   isIdentical,
@@ -29,6 +32,7 @@ export interface DemoFlags {
   readonly batch: number;
   readonly steps: number;
   readonly budgetShare: number;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -40,6 +44,7 @@ const WARM_UP_STEPS = 3;
 /** Runs and prints it; returns 1 when a result differs from stock's, 3 when a policy does not fit, else 0. */
 export async function demo(flags: DemoFlags): Promise<number> {
   const started = performance.now();
+  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
   const { tf, backend } = await loadTensorFlow(flags.backend);
   // The same kernels for stock and for vdnn, or the comparison would be of kernels.
   if (backend === "wasm") registerWasmTrainingKernels(tf, { fastInputGradient: true });
@@ -53,7 +58,8 @@ export async function demo(flags: DemoFlags): Promise<number> {
     learningRate: 0.001,
     seed: SEED,
   };
-  const runs = createRuns(tf, training);
+  // For all runs alike, stock among them: recording takes its microseconds.
+  const runs = createRuns(tf, training, isHtml(report));
   await runs.warmUp();
   const stock = await runs.train("stock", { policy: "none" });
   const budgetBytes = Math.floor(stock.report.peakDeviceBytes * flags.budgetShare);
@@ -79,6 +85,7 @@ export async function demo(flags: DemoFlags): Promise<number> {
   ];
   const seconds = (performance.now() - started) / 1000;
   const facts = { training, backend, budgetBytes, budgetShare: flags.budgetShare, stock, stockAgain, seconds };
+  if (report !== undefined) writeReport(report, { json: () => toJson(facts, rows), page: () => demoPage(facts, rows) });
   process.stdout.write(flags.json === true ? toJson(facts, rows) : renderDemo(facts, rows));
   if (rows.some((each) => "failure" in each)) return 3;
   return rows.every((each) => !("failure" in each) && each.identical) ? 0 : 1;
@@ -102,10 +109,10 @@ interface Runs {
   done(): void;
 }
 
-function createRuns(tf: TensorFlow, training: Training): Runs {
+function createRuns(tf: TensorFlow, training: Training, history: boolean): Runs {
   const progress = createProgress();
   const train: Runs["train"] = (title, options) =>
-    trainNetwork(tf, training, options, showSteps(progress, title, training));
+    trainNetwork(tf, training, { ...options, history }, showSteps(progress, title, training));
   return {
     train,
     async warmUp() {

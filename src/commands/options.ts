@@ -56,7 +56,12 @@ export function addSessionOptions(command: Command): Command {
 /** Files with what happened. */
 export function addFileOptions(command: Command): Command {
   return command
-    .addOption(new Option("--report <file>", "write the measurements as JSON (vdnn-report/1)").env("VDNN_REPORT"))
+    .addOption(
+      new Option(
+        "--report <file>",
+        "write the measurements: a page to look at where the name ends in .html, else JSON (vdnn-report/1)",
+      ).env("VDNN_REPORT"),
+    )
     .addOption(new Option("--trace <file>", "write a time line for Perfetto or chrome://tracing").env("VDNN_TRACE"))
     .addOption(new Option("--record <file>", "write the recorded iteration as JSON (vdnn-graph/1)").env("VDNN_RECORD"));
 }
@@ -75,14 +80,26 @@ export function sessionSettings(flags: SessionFlags): SessionSettings {
   };
 }
 
+/** For commands whose report is what they print. */
+export const REPORT_FLAG = [
+  "--report <file>",
+  "write the result: a page to look at where the name ends in .html, else what --json prints",
+] as const;
+
+/** The absolute path. @throws VdnnError `ERR_INVALID_OPTION` when there is no such directory */
+export function outputFile(path: string, flag: string): string {
+  const absolute = resolve(path);
+  requireDirectory(dirname(absolute), flag);
+  return absolute;
+}
+
 /** Absolute paths; that their directories exist is checked before hours of training and not after. */
 export function absoluteFiles(flags: FileFlags): FileFlags {
   const files: Record<string, string> = {};
   for (const name of ["report", "trace", "record"] as const) {
     const path = flags[name];
     if (path === undefined) continue;
-    files[name] = resolve(path);
-    requireDirectory(dirname(files[name]), `--${name}`);
+    files[name] = outputFile(path, `--${name}`);
   }
   return files;
 }

@@ -18,30 +18,42 @@ export interface Proof {
   readonly proven: boolean;
 }
 
-export function toText(
-  { graph, machine, about }: PlanSource,
-  made: readonly MadeRow[],
-  proof: Proof | null,
-  why: Why | null,
-): string {
+export function toText(source: PlanSource, made: readonly MadeRow[], proof: Proof | null, why: Why | null): string {
+  const [first] = made;
+  return [
+    ...heading(source, first),
+    "",
+    ...renderPlans(made),
+    "",
+    ...verdicts(made, proof),
+    ...(why === null || first === undefined
+      ? []
+      : ["", ...renderWhy(why, first.predicted, source.machine.deviceBytes)]),
+    "",
+  ].join("\n");
+}
+
+/** What was planned, for what machine, with times from where. */
+export function heading({ graph, machine, about }: PlanSource, first: MadeRow | undefined): string[] {
   const limit = (bytes: number): string => (Number.isFinite(bytes) ? formatBytes(bytes) : "without limit");
   const { spillBytes = 0, spillWriteGBps = 0, spillReadGBps = 0, offloadGBps, prefetchGBps } = machine;
   const link = offloadGBps > 0 ? `link ${offloadGBps} GB/s out, ${prefetchGBps} GB/s in` : "no transfers";
   const spill =
     spillBytes > 0 ? `, spill ${limit(spillBytes)} (${spillWriteGBps} GB/s out, ${spillReadGBps} GB/s in)` : "";
-  const [first] = made;
   return [
     `${graph.name}: ${graph.kernels.length} kernels, ${graph.tensors.length} tensors, oracle ${formatMs(first?.predicted.oracleMs ?? 0)}`,
     `${machine.name}: device ${limit(machine.deviceBytes)}, host ${limit(machine.hostBytes)}${spill}, ${link}`,
     about,
-    "",
-    ...renderPlans(made),
-    "",
+  ];
+}
+
+/** How good each plan is at least. */
+export function verdicts(made: readonly MadeRow[], proof: Proof | null): string[] {
+  const [first] = made;
+  return [
     ...made.filter(({ fits }) => fits).map(planSentence),
     ...(proof === null || first === undefined ? [] : [proofText(proof, first)]),
-    ...(why === null || first === undefined ? [] : ["", ...renderWhy(why, first.predicted, machine.deviceBytes)]),
-    "",
-  ].join("\n");
+  ];
 }
 
 function proofText({ optimalMs, boundMs, proven }: Proof, { predicted: { stepMs } }: MadeRow): string {

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { VdnnError } from "../errors.ts";
 import { parseBytes } from "../units.ts";
-import { positiveNumber, wholeNumber } from "./options.ts";
+import { positiveNumber, REPORT_FLAG, wholeNumber } from "./options.ts";
 
 export interface PlanFlags {
   readonly graph?: string;
@@ -28,6 +28,7 @@ export interface PlanFlags {
   readonly why?: boolean;
   readonly certify?: boolean;
   readonly trace?: string;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -91,6 +92,7 @@ export function addPlanOptions(command: Command): Command {
     .option("--why", "say what limits the plan, which budgets would work and what would help")
     .option("--certify", "small graphs: prove the optimum and compare")
     .option("--trace <file>", "write the plan's time line for Perfetto or chrome://tracing")
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document (vdnn-plan/1)");
 }
 

@@ -2,8 +2,6 @@
  * `vdnn plan`: plans one iteration for a machine that need not be there, and says what the plan costs, how far from the optimum it
  * can be at most and, on request, why. Every plan is validated before anything is printed.
  */
-import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { hasCode, VdnnError } from "../errors.ts";
 import { lowerBoundMs } from "../plan/auto/bounds.ts";
 import { problemOf } from "../plan/auto/gaps.ts";
@@ -17,12 +15,15 @@ import { policies } from "../plan/policies/index.ts";
 import type { Policy } from "../plan/policy.ts";
 import { spansOf } from "../plan/spans.ts";
 import { validate } from "../plan/validate.ts";
+import { writeReport } from "../report/file.ts";
 import { writeJson } from "../report/json.ts";
 import type { PlanTotals } from "../report/plan-table.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
 import { findByName } from "../simulator/names.ts";
 import { formatMs } from "../units.ts";
 import { type MadeRow, type Proof, toJson, toText } from "./plan-document.ts";
+import { outputFile } from "./options.ts";
+import { planPage } from "./plan-page.ts";
 import { checkPlanFlags, type PlanFlags } from "./plan-options.ts";
 import { type PlanSource, planSource } from "./plan-source.ts";
 import { createProgress } from "./progress.ts";
@@ -46,6 +47,7 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   };
   const chosen = policiesOf(flags.policy ?? ["auto"], settings);
   const trace = traceFile(flags, chosen);
+  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
   const source = await planSource(flags);
   const made = chosen.map((policy) => checkedPlan(source, policy));
   const [first] = made;
@@ -60,6 +62,12 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   if (trace !== undefined) {
     const events = planEvents(graph, first.plan.steps, spansOf(graph, machine, first.plan.steps));
     writeJson(trace, toChromeTrace(events, `planned: ${graph.name}, ${first.policy} on ${machine.name}`));
+  }
+  if (report !== undefined) {
+    writeReport(report, {
+      json: () => toJson(source, made, proof, why),
+      page: () => planPage(source, made, proof, why),
+    });
   }
   process.stdout.write(flags.json === true ? toJson(source, made, proof, why) : toText(source, made, proof, why));
   return made.some(({ fits }) => fits) ? 0 : DOES_NOT_FIT;
@@ -165,11 +173,5 @@ function traceFile({ trace, why, certify }: PlanFlags, chosen: readonly Policy[]
     const [option] = single;
     throw new VdnnError("ERR_INVALID_OPTION", `--${option}: is of one plan; name one --policy`, { option });
   }
-  if (trace === undefined) return undefined;
-  const path = resolve(trace);
-  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true) return path;
-  throw new VdnnError("ERR_INVALID_OPTION", `--trace: there is no directory ${dirname(path)}; create it first`, {
-    option: "trace",
-    got: trace,
-  });
+  return trace === undefined ? undefined : outputFile(trace, "--trace");
 }

@@ -1,7 +1,7 @@
 /** Flags of `vdnn simulate`. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseBytes } from "../units.ts";
-import { positiveNumber, wholeNumber } from "./options.ts";
+import { positiveNumber, REPORT_FLAG, wholeNumber } from "./options.ts";
 
 export interface SimulateFlags {
   readonly gpu: string;
@@ -24,6 +24,7 @@ export interface SimulateFlags {
   readonly classes?: number;
   readonly trace?: string;
   readonly record?: string;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -71,6 +72,7 @@ export function addSimulateOptions(command: Command): Command {
     .option("--classes <n>", "classes", wholeNumber(1))
     .option("--trace <file>", "with --policy: write its time line for Perfetto or chrome://tracing")
     .option("--record <file>", "with --policy: write its iteration as JSON (vdnn-graph/1)")
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document");
 }
 

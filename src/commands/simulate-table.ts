@@ -18,7 +18,7 @@ export interface SimulationFacts {
   readonly synchronization: "layer" | "none";
 }
 
-const COLUMNS: readonly Column<SimulatedRun>[] = [
+export const COLUMNS: readonly Column<SimulatedRun>[] = [
   { title: "policy", align: "left", cell: ({ policy }) => policy },
   { title: "algorithm", align: "left", cell: ({ algorithm }) => algorithm },
   { title: "fits", align: "left", cell: ({ fits }) => (fits ? "yes" : "NO") },
@@ -44,7 +44,7 @@ export function renderSimulation(facts: SimulationFacts): string {
   return [...heading(facts), "", ...renderTable(COLUMNS, rows), "", ...caption(facts), ""].join("\n");
 }
 
-function heading({ network, batch, optimizer, machine, work, simulation }: SimulationFacts): string[] {
+export function heading({ network, batch, optimizer, machine, work, simulation }: SimulationFacts): string[] {
   const { gpu, link, deviceBytes, hostBytes, flopsPerSecond } = machine;
   const { networkWide: n, oracleMs } = simulation;
   const host = Number.isFinite(hostBytes) ? formatBytes(hostBytes) : "without limit";
@@ -68,7 +68,7 @@ function heading({ network, batch, optimizer, machine, work, simulation }: Simul
   ];
 }
 
-function caption({ simulation, workspaceLimitBytes, synchronization }: SimulationFacts): string[] {
+export function caption({ simulation, workspaceLimitBytes, synchronization }: SimulationFacts): string[] {
   const rows = simulation.runs.map(({ result }) => result);
   const isPaper = rows.some(({ policy }) => ["vdnn-all", "vdnn-conv", "vdnn-dyn"].includes(policy));
   return [

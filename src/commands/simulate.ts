@@ -2,9 +2,8 @@
  * `vdnn simulate`: one training iteration of a network on a GPU that need not be there, under every policy or one. Nothing is
  * trained and nothing measured; the caption below the table says what the numbers come from.
  */
-import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { VdnnError } from "../errors.ts";
+import { writeReport } from "../report/file.ts";
 import { writeJson } from "../report/json.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
 import { DEFAULT_WORKSPACE_LIMIT_BYTES } from "../simulator/convolution.ts";
@@ -15,7 +14,9 @@ import { networkGraph, networkNamed } from "../simulator/networks.ts";
 import { type DetailedRun, doesNotFit } from "../simulator/row.ts";
 import { requirePolicy, simulate, SIMULATED_POLICIES, type Simulation } from "../simulator/simulate.ts";
 import { formatBytes } from "../units.ts";
+import { outputFile } from "./options.ts";
 import type { SimulateFlags } from "./simulate-options.ts";
+import { simulatePage } from "./simulate-page.ts";
 import { renderSimulation, type SimulationFacts } from "./simulate-table.ts";
 
 /** Simulates, prints, and returns the exit code: 3 where the one policy that was asked for does not fit. */
@@ -32,6 +33,7 @@ export async function simulateCommand(flags: SimulateFlags): Promise<number> {
   networkNamed(network);
   if (policy !== undefined) requirePolicy(policy);
   const files = outputFiles(flags);
+  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
 
   const tf = await import("@tensorflow/tfjs");
   const { depth, width, imageSize, sequenceLength, vocabulary, classes } = flags;
@@ -58,6 +60,7 @@ export async function simulateCommand(flags: SimulateFlags): Promise<number> {
   const last = simulation.runs.at(-1);
   if (last !== undefined && files.trace !== undefined) writeJson(files.trace, traceOf(last, facts));
   if (last !== undefined && files.record !== undefined) writeJson(files.record, last.graph);
+  if (report !== undefined) writeReport(report, { json: () => toJson(facts), page: () => simulatePage(facts) });
   process.stdout.write(flags.json === true ? toJson(facts) : renderSimulation(facts));
   if (policy === undefined || simulation.runs.some(({ result }) => result.fits) || last === undefined) return 0;
   throw doesNotFit(last.result, plannerMachine(machine), formatBytes);
@@ -77,18 +80,7 @@ function outputFiles({ trace, record, policy }: SimulateFlags): { readonly trace
     if (policy === undefined) {
       throw new VdnnError("ERR_INVALID_OPTION", `--${flag}: needs --policy, as it is of one policy`, { option: flag });
     }
-    const absolute = resolve(path);
-    if (statSync(dirname(absolute), { throwIfNoEntry: false })?.isDirectory() !== true) {
-      throw new VdnnError(
-        "ERR_INVALID_OPTION",
-        `--${flag}: there is no directory ${dirname(absolute)}; create it first`,
-        {
-          option: flag,
-          got: path,
-        },
-      );
-    }
-    files[flag] = absolute;
+    files[flag] = outputFile(path, `--${flag}`);
   }
   return files;
 }

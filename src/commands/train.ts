@@ -8,7 +8,7 @@ import { writeGraph } from "../graph/file.ts";
 import { createLogger } from "../logger.ts";
 import { findNetwork } from "../networks/index.ts";
 import { isHtml, writeReport } from "../report/file.ts";
-import { writeJson } from "../report/json.ts";
+import { jsonText, writeJson } from "../report/json.ts";
 import { renderTable } from "../report/table.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
 import { formatBytes } from "../units.ts";
@@ -76,7 +76,7 @@ export async function train(flags: TrainFlags): Promise<number> {
   const stock = flags.compare === true ? runs[0] : undefined;
   if (files.report !== undefined) {
     writeReport(files.report, {
-      json: () => result.report,
+      json: () => jsonText(result.report),
       page: () => trainPage(training, backend, result, stock),
     });
   }

@@ -5,6 +5,7 @@
 import { fork } from "node:child_process";
 import type { BackendName } from "../backends/load.ts";
 import type { SessionSettings } from "../register/settings.ts";
+import type { StepTrace } from "../report/history.ts";
 import { MIB } from "../units.ts";
 import type { Training } from "./training.ts";
 
@@ -13,6 +14,8 @@ export interface TrialSpec {
   readonly network: string;
   readonly training: Omit<Training, "network">;
   readonly session: SessionSettings;
+  /** Hand the events of the last step back as well. Default false. */
+  readonly history?: boolean;
 }
 
 export interface TrialResult {
@@ -33,6 +36,8 @@ export interface TrialResult {
   readonly chosen: string;
   readonly losses: readonly number[];
   readonly weightsSha256: string;
+  /** Where a history was asked for. */
+  readonly lastStep?: StepTrace;
 }
 
 export type TrialMessage =

@@ -8,11 +8,13 @@ import { networkNamed } from "../simulator/networks.ts";
 import { median, trainNetwork } from "./training.ts";
 import type { TrialMessage, TrialSpec } from "./trial-process.ts";
 
-async function train({ backend, network, training, session }: TrialSpec): Promise<TrialMessage> {
+async function train({ backend, network, training, session, history = false }: TrialSpec): Promise<TrialMessage> {
   const loaded = await loadTensorFlow(backend);
   const named = networkNamed(network).network;
   // What is compared here is memory and time; `vdnn doctor` and `vdnn train --compare` look at the numbers.
-  const result = await trainNetwork(loaded.tf, { ...training, network: named }, { ...session, selfTest: false });
+  const options = { ...session, history, selfTest: false };
+  const result = await trainNetwork(loaded.tf, { ...training, network: named }, options);
+  const lastStep = result.history?.steps.at(-1);
   const { steps, steady, report, weightsSha256, losses } = result;
   const steadySteps = report.iterations.slice(steps.length > 1 ? 1 : 0);
   return {
@@ -30,6 +32,7 @@ async function train({ backend, network, training, session }: TrialSpec): Promis
       chosen: report.plans[0]?.policy ?? "",
       losses,
       weightsSha256,
+      ...(lastStep === undefined ? {} : { lastStep }),
     },
   };
 }

@@ -5,7 +5,7 @@ import { writeGraphSync } from "../graph/file.ts";
 import { writeReport } from "../report/file.ts";
 import type { Page } from "../report/html/page.ts";
 import { sessionPage } from "../report/html/session-page.ts";
-import { writeJson } from "../report/json.ts";
+import { jsonText, writeJson } from "../report/json.ts";
 import { machineText } from "../report/machine.ts";
 import { renderSummary } from "../report/summary.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
@@ -40,7 +40,7 @@ export function farewell(session: Session | null, { quiet, files }: RegisterSett
       say(`--${name} ${path}: could not be written: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  write("report", (path) => writeReport(path, { json: () => report, page: () => runPage(session, report) }));
+  write("report", (path) => writeReport(path, { json: () => jsonText(report), page: () => runPage(session, report) }));
   write("trace", (path) =>
     writeJson(path, toChromeTrace(session.trace(), `vdnn ${report.policy} on ${report.backend}`)),
   );
@@ -58,7 +58,10 @@ function runPage(session: Session, report: SessionReport): Page {
   const script = process.argv[1] ?? "a script";
   return sessionPage({
     title: basename(script),
-    lead: [[script, ...process.argv.slice(2)].join(" "), `backend ${report.backend}, Node.js ${process.version}, ${machineText()}`],
+    lead: [
+      [script, ...process.argv.slice(2)].join(" "),
+      `backend ${report.backend}, Node.js ${process.version}, ${machineText()}`,
+    ],
     command: "run",
     report,
     history: session.history(),

@@ -58,11 +58,13 @@ export class HistoryRecorder {
     if (event.kind !== "counter") return;
     this.#samples++;
     append(this.#memory, event, this.#resolutionMs);
-    if (this.#memory.length <= this.#limits.samples) return;
-    this.#resolutionMs *= 2;
-    const finer = this.#memory;
-    this.#memory = [];
-    for (const sample of finer) append(this.#memory, sample, this.#resolutionMs);
+    // Where samples are far apart, twice the interval may still hold one.
+    while (this.#memory.length > this.#limits.samples) {
+      this.#resolutionMs *= 2;
+      const finer = this.#memory;
+      this.#memory = [];
+      for (const sample of finer) append(this.#memory, sample, this.#resolutionMs);
+    }
   }
 
   /** What came since the last step ended belongs to no step. */

@@ -30,7 +30,7 @@ export interface Pass {
 }
 
 /** These four are shown even where nothing happens on them: that too is an answer. */
-const ALWAYS: readonly Lane[] = ["compute", "offload", "prefetch", "stall"];
+const ALWAYS: ReadonlySet<Lane> = new Set(["compute", "offload", "prefetch", "stall"]);
 const ORDER: readonly (readonly [Lane, string])[] = [
   ["compute", "compute"],
   ["offload", "offload"],
@@ -46,7 +46,7 @@ export function laneRows(events: readonly TraceEvent[], fromMs = 0): LaneRow[] {
     const bars = events
       .flatMap((event) => (event.kind === "span" && event.lane === lane ? [barOf(event, fromMs)] : []))
       .sort((a, b) => a.fromMs - b.fromMs);
-    return bars.length === 0 && !ALWAYS.includes(lane) ? [] : [{ name, bars, busyMs: busyMs(bars) }];
+    return bars.length === 0 && !ALWAYS.has(lane) ? [] : [{ name, bars, busyMs: busyMs(bars) }];
   });
 }
 

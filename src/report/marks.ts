@@ -1,5 +1,5 @@
 /** How a line of a chart looks: colour, dashes and the shape of its marks, the same in the chart and in its legend. */
-import { element, type Theme } from "./svg.ts";
+import { type Attributes, element, type Theme } from "./svg.ts";
 
 /** `line` has marks and a colour; `dashed` and `dotted` are for bounds and references. */
 export type LineStyle = "line" | "dashed" | "dotted";
@@ -8,8 +8,14 @@ const SIZE = 4.5;
 const MARKS = ["circle", "square", "triangle", "diamond", "flipped", "cross", "hexagon", "plus"] as const;
 type Mark = (typeof MARKS)[number];
 
+export interface Look {
+  /** Of the line. */
+  readonly line: Attributes & { readonly stroke: string };
+  readonly mark: Mark;
+}
+
 /** @param index which colour and mark; they begin again after the last */
-export function looks(index: number, style: LineStyle, { ink, palette }: Theme) {
+export function looks(index: number, style: LineStyle, { ink, palette }: Theme): Look {
   const isLine = style === "line";
   return {
     line: {
@@ -21,7 +27,7 @@ export function looks(index: number, style: LineStyle, { ink, palette }: Theme) 
       "stroke-linecap": style === "dotted" ? "round" : undefined,
     },
     mark: MARKS[index % MARKS.length] ?? "circle",
-  } as const;
+  };
 }
 
 export function markAt(x: number, y: number, mark: Mark, stroke: string): string {

@@ -39,9 +39,13 @@ const COLUMNS: readonly Column<PlanRow>[] = [
 ];
 
 export function renderPlans(rows: readonly PlanRow[]): string[] {
+  return renderTable(planColumns(rows), rows);
+}
+
+export function planColumns(rows: readonly PlanRow[]): readonly Column<PlanRow>[] {
   // Most machines have no spill tier, and a column of zeros says nothing.
   const hasSpill = rows.some(({ totals }) => totals.peakSpillBytes > 0);
-  return renderTable(hasSpill ? COLUMNS : COLUMNS.filter(({ title }) => title !== "spill"), rows);
+  return hasSpill ? COLUMNS : COLUMNS.filter(({ title }) => title !== "spill");
 }
 
 /** `auto: step 1.043 x oracle, at most 1.2 % from optimal`. */

@@ -30,7 +30,7 @@ export function tierSamples(counters: readonly CounterEvent[], tier: Tier, fromM
 export function thinSamples(samples: readonly ByteSample[], intervalMs: number): ByteSample[] {
   if (!(intervalMs > 0)) return [...samples];
   const kept: ByteSample[] = [];
-  for (let from = 0; from < samples.length; ) {
+  for (let from = 0; from < samples.length;) {
     const interval = Math.floor((samples[from]?.timeMs ?? 0) / intervalMs);
     let [to, low, high] = [from, from, from];
     const bytesAt = (i: number): number => samples[i]?.bytes ?? 0;

@@ -16,6 +16,11 @@ const TIERS: readonly (readonly [Tier, string])[] = [
   ["spill", "spill file"],
 ];
 
+/** Below the heading of every such chart. */
+export const STEP_NOTE: string =
+  "Memory and lanes of one step, on one time axis. The line has every change of the bytes held, to the pixel; bars narrower than two " +
+  "pixels are joined. Pointed at, a bar says what it is.";
+
 /** From its first event to the end of its last one. */
 export interface Extent {
   readonly fromMs: number;
@@ -69,6 +74,14 @@ export function limitsOf({ deviceBytes, hostBytes = null }: Budgets): TimeChart[
   ];
 }
 
+/** A second sign beside the eight colours, for those who cannot tell them apart. */
+const DASHES = ["", "2 3", "9 3", "", "2 3", "9 3", "2 3", ""];
+
+function dashOf(look: number): { readonly dash?: string } {
+  const dash = DASHES[look % DASHES.length] ?? "";
+  return dash === "" ? {} : { dash };
+}
+
 /** Several steps in one picture: what each policy holds on the device, from its step's first event on. */
 export interface StepOutline {
   readonly name: string;
@@ -87,7 +100,8 @@ export function outlineChart(title: string, steps: readonly StepOutline[], budge
     endMs: Math.max(0, ...lengths),
     series: steps.map(({ name, look, events }, i) => ({
       name,
-      colour: `var(--c${look % 8})`,
+      colour: `var(--c${look % DASHES.length})`,
+      ...dashOf(look),
       samples: deviceSamples(events),
       endMs: lengths[i] ?? 0,
     })),

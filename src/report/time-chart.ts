@@ -26,6 +26,8 @@ export interface TimeSeries {
   readonly samples: readonly ByteSample[];
   /** The area below the line is tinted. Default false. */
   readonly filled?: boolean;
+  /** As `stroke-dasharray` has it. Default: none. */
+  readonly dash?: string;
   /** Where the line ends. Default: with the chart. */
   readonly endMs?: number;
 }
@@ -66,12 +68,15 @@ interface Frame {
   /** Of the lanes. */
   readonly end: number;
   readonly narrow: boolean;
-  x(ms: number): number;
-  y(bytes: number): number;
+  readonly x: (ms: number) => number;
+  readonly y: (bytes: number) => number;
 }
 
 /** @param id what the ids in it begin with; unique in the page */
-export function renderTimeChart(chart: TimeChart, { id, width }: { readonly id: string; readonly width: number }): string {
+export function renderTimeChart(
+  chart: TimeChart,
+  { id, width }: { readonly id: string; readonly width: number },
+): string {
   const narrow = width < NARROW_BELOW;
   const most = Math.max(1, ...chart.series.map(({ samples }) => highestOf(samples)));
   const limits = chart.limits.filter(({ bytes }) => bytes <= most * LIMIT_IN_SIGHT);
@@ -79,7 +84,11 @@ export function renderTimeChart(chart: TimeChart, { id, width }: { readonly id: 
   const [unit, unitBytes] = unitOf(highest);
   const scale = scaleFor([0, (highest * 1.04) / unitBytes], { kind: "linear", from: 0, ticks: narrow ? 4 : 5 });
   const ticks = scale.ticks.map((tick) => ({ bytes: tick * unitBytes, label: String(tick) }));
-  const left = narrow ? 12 + Math.max(...ticks.map(({ label }) => textWidth(label, TICK_PX))) : chart.lanes.length > 0 ? 118 : 56;
+  const left = narrow
+    ? 12 + Math.max(...ticks.map(({ label }) => textWidth(label, TICK_PX)))
+    : chart.lanes.length > 0
+      ? 118
+      : 56;
   const [top, right] = [44, width - 10];
   const bottom = top + (narrow ? PLOT_HEIGHT.narrow : PLOT_HEIGHT.wide);
   const end = bottom + (chart.lanes.length === 0 ? 0 : 10 + chart.lanes.length * (narrow ? LANE + 14 : LANE));
@@ -121,7 +130,15 @@ function bands(all: readonly Band[], { x, top, end }: Frame): string[] {
     const [from, to] = [x(fromMs), x(toMs)];
     const tint =
       i % 2 === 1
-        ? [element("rect", { x: from, y: top - 22, width: Math.max(0, to - from), height: end - top + 22, fill: "var(--band)" })]
+        ? [
+            element("rect", {
+              x: from,
+              y: top - 22,
+              width: Math.max(0, to - from),
+              height: end - top + 22,
+              fill: "var(--band)",
+            }),
+          ]
         : [];
     const label =
       textWidth(name, TICK_PX) < to - from - 4
@@ -147,7 +164,11 @@ function grid(ticks: readonly { readonly bytes: number; readonly label: string }
 }
 
 /** Steps, as bytes come and go at once. */
-function line({ colour, samples, filled = false, endMs: lastMs }: TimeSeries, endMs: number, frame: Frame): string {
+function line(
+  { colour, samples, filled = false, dash, endMs: lastMs }: TimeSeries,
+  endMs: number,
+  frame: Frame,
+): string {
   const { left, right, bottom, x, y } = frame;
   const thin = thinSamples(samples, endMs / (right - left));
   const [first] = thin;
@@ -157,14 +178,29 @@ function line({ colour, samples, filled = false, endMs: lastMs }: TimeSeries, en
   const area = filled
     ? element("path", { d: `${path}V${pixel(bottom)}H${pixel(x(first.timeMs))}Z`, fill: colour, "fill-opacity": 0.16 })
     : "";
-  return `${area}${element("path", { d: path, fill: "none", stroke: colour, "stroke-width": 1.6, "stroke-linejoin": "round" })}`;
+  return `${area}${element("path", {
+    d: path,
+    fill: "none",
+    stroke: colour,
+    "stroke-width": 1.6,
+    "stroke-dasharray": dash,
+    "stroke-linejoin": "round",
+  })}`;
 }
 
 const halo = { stroke: "var(--card)", "stroke-width": 4, "stroke-linejoin": "round", "paint-order": "stroke" };
 
 function limit(label: string, y: number, { left, right }: Frame): string {
   return [
-    element("line", { x1: left, x2: right, y1: y, y2: y, stroke: "var(--limit)", "stroke-width": 1.5, "stroke-dasharray": "7 5" }),
+    element("line", {
+      x1: left,
+      x2: right,
+      y1: y,
+      y2: y,
+      stroke: "var(--limit)",
+      "stroke-width": 1.5,
+      "stroke-dasharray": "7 5",
+    }),
     // With a rim of the ground's colour, so that it is read where a line runs through it.
     text({ ...halo, x: right - 3, y: y - 5, "text-anchor": "end", "font-size": TICK_PX, fill: "var(--limit)" }, label),
   ].join("");
@@ -174,7 +210,12 @@ function lane({ name, bars, busyMs }: LaneRow, index: number, endMs: number, fra
   const { left, right, bottom, narrow, x } = frame;
   const height = narrow ? LANE + 14 : LANE;
   const top = bottom + 14 + index * height + (narrow ? 14 : 0);
-  const share = bars.length === 0 ? (narrow ? "nothing" : "") : `${((100 * busyMs) / endMs).toFixed(busyMs < endMs / 10 ? 1 : 0)} %`;
+  const share =
+    bars.length === 0
+      ? narrow
+        ? "nothing"
+        : ""
+      : `${((100 * busyMs) / endMs).toFixed(busyMs < endMs / 10 ? 1 : 0)} %`;
   const label = narrow
     ? text({ x: left, y: top - 4, "font-size": TICK_PX }, `${name}, ${share}`)
     : text({ x: left - 8, y: top + BAR - 4, "text-anchor": "end", "font-size": TICK_PX }, `${name} ${share}`.trim());

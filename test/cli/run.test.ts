@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Graph } from "../../src/graph/graph.ts";
+import { expectSound } from "../report/html/markup.ts";
 import type { SessionReport } from "../../src/report/result.ts";
 import type { ChromeTrace } from "../../src/report/trace-events.ts";
 import { buildProgram, createProject, node, type Program, type Project, trainingScript } from "./support.ts";
@@ -147,6 +148,21 @@ describe("vdnn run", () => {
     expect(read("graph.json") as Graph).toMatchObject({ schema: "vdnn-graph/1" });
     const { traceEvents } = read("trace.json") as ChromeTrace;
     expect(new Set(traceEvents.map(({ ph }) => ph))).toEqual(new Set(["M", "X", "C"]));
+  });
+
+  it("writes a page instead where the report's name ends in .html, with the script's name as text", async () => {
+    const name = "a<b>&c.cjs";
+    project.write(name, trainingScript(COMMONJS) + "void train();");
+    const flags = ["--report", "report.html", "--policy", "vdnn-all", "--device-memory", "1MiB", "--quiet"];
+    const { code, stderr } = await inProject([...flags, name, "--lr=<1>"]);
+    expect(code).toBe(0);
+    expect(stderr).not.toContain("vdnn:");
+    const html = readFileSync(project.path("report.html"), "utf8");
+    expectSound(html);
+    expect(html).toContain(">a&lt;b&gt;&amp;c.cjs</h1>");
+    expect(html).toContain("--lr=&lt;1&gt;");
+    expect(html).toContain(">Memory over the whole run</h2>");
+    expect(html).toMatch(/<rect [^>]*fill="var\(--backward\)"/);
   });
 
   it("takes --spill with and without a directory", async () => {

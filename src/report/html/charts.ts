@@ -16,7 +16,7 @@ export function timeChartBlock(id: string, chart: TimeChart): Block {
     wide: renderTimeChart(chart, { id: `${id}-wide`, width: WIDE }),
     narrow: renderTimeChart(chart, { id: `${id}-narrow`, width: NARROW }),
     legend: [
-      ...chart.series.map(({ name, colour }) => ({ name, swatch: lineSwatch(colour) })),
+      ...chart.series.map(({ name, colour, dash }) => ({ name, swatch: lineSwatch(colour, dash) })),
       ...barKinds(chart.lanes).map((kind) => ({ name: BAR_NAMES[kind], swatch: barSwatch(`var(--${kind})`) })),
     ],
   };
@@ -27,7 +27,14 @@ export function lineChartBlock(id: string, chart: LineChart): Block {
   return {
     kind: "chart",
     wide: renderLineChart({ ...chart, id: `${id}-wide`, width: WIDE, height: 420 }),
-    narrow: renderLineChart({ ...chart, id: `${id}-narrow`, width: NARROW, height: 340, x: few(chart.x), y: few(chart.y) }),
+    narrow: renderLineChart({
+      ...chart,
+      id: `${id}-narrow`,
+      width: NARROW,
+      height: 340,
+      x: few(chart.x),
+      y: few(chart.y),
+    }),
     legend: chart.series.map(seriesEntry),
   };
 }
@@ -59,12 +66,14 @@ function seriesEntry({ name, look, style = "line" }: Series, index: number): Leg
   return { name, swatch: swatch([element("line", { x1: 0, x2: 30, y1: 7, y2: 7, ...line }), ...marks]) };
 }
 
-function lineSwatch(colour: string): string {
-  return swatch([element("line", { x1: 2, x2: 28, y1: 7, y2: 7, stroke: colour, "stroke-width": 3 })]);
+function lineSwatch(colour: string, dash: string | undefined): string {
+  return swatch([
+    element("line", { x1: 2, x2: 28, y1: 7, y2: 7, stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash }),
+  ]);
 }
 
 function barSwatch(colour: string): string {
-  return swatch([element("rect", { x: 8, y: 1, width: 14, height: 12, fill: colour })]);
+  return swatch([element("rect", { x: 8, y: 1, width: 20, height: 12, fill: colour })]);
 }
 
 /** The name stands beside it. */

@@ -86,7 +86,10 @@ export function renderPage(page: Page, madeAt: Date): string {
     `<title>${escapeText(title)} – vdnn ${command}</title>`,
     `<style>${STYLE}</style>`,
   ];
-  const when = madeAt.toISOString().replace("T", " ").replace(/:\d\d\..*$/, " UTC");
+  const when = madeAt
+    .toISOString()
+    .replace("T", " ")
+    .replace(/:\d\d\..*$/, " UTC");
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -97,7 +100,7 @@ ${head.join("\n")}
 <p class="eyebrow"><span>vdnn ${escapeText(command)}</span>${element("span", { class: "source" }, [source])}<span>${SOURCES[source]}</span></p>
 ${element("h1", {}, [escapeText(title)])}
 ${lead.map((each) => element("p", { class: "lead" }, [escapeText(each)])).join("\n")}
-${figures.length === 0 ? "" : element("dl", { class: "figures" }, figures.map(figureElement))}
+${figures.length === 0 ? "" : element("dl", { class: `figures of-${columnsFor(figures.length)}` }, figures.map(figureElement))}
 </header>
 <main>
 ${sections.map(sectionElement).join("\n")}
@@ -106,6 +109,12 @@ ${sections.map(sectionElement).join("\n")}
 </body>
 </html>
 `;
+}
+
+/** So that the last row is full, or nearly. */
+function columnsFor(count: number): number {
+  if (count % 4 === 0 || count > 6) return 4;
+  return count % 3 === 0 ? 3 : 5;
 }
 
 function figureElement({ label, value, note }: Figure): string {
@@ -155,7 +164,7 @@ function legendElement({ name, swatch }: LegendEntry): string {
 }
 
 /** Cells longer than this are sentences, and may break. */
-const LONG_CELL = 36;
+const LONG_CELL = 30;
 
 /** In a region of its own that scrolls sideways, by keyboard too. */
 function tableElement({ caption, head, rows }: Extract<Block, { kind: "table" }>, id: string): string {

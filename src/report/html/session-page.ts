@@ -2,7 +2,7 @@
 import { formatBytes, formatMs } from "../../units.ts";
 import type { StepTrace, TraceHistory } from "../history.ts";
 import type { IterationResult, PlanSummary, SessionReport } from "../result.ts";
-import { limitsOf, stepChart, tierSeries } from "../step-view.ts";
+import { limitsOf, STEP_NOTE, stepChart, tierSeries } from "../step-view.ts";
 import type { Column } from "../table.ts";
 import type { Band } from "../time-chart.ts";
 import { timeChartBlock } from "./charts.ts";
@@ -50,9 +50,17 @@ function sessionFigures(report: SessionReport): Figure[] {
     { label: "Device peak", value: formatBytes(report.peakDeviceBytes), note: of(deviceMemoryBytes) },
     ...(report.steadyPeakDeviceBytes === null
       ? []
-      : [{ label: "Device peak, planned", value: formatBytes(report.steadyPeakDeviceBytes), note: "once a plan is followed" }]),
+      : [
+          {
+            label: "Device peak, planned",
+            value: formatBytes(report.steadyPeakDeviceBytes),
+            note: "once a plan is followed",
+          },
+        ]),
     { label: "Host peak", value: formatBytes(report.peakHostBytes), note: of(hostMemoryBytes) },
-    ...(spill === null ? [] : [{ label: "Spill peak", value: formatBytes(report.peakSpillBytes), note: `in ${spill}` }]),
+    ...(spill === null
+      ? []
+      : [{ label: "Spill peak", value: formatBytes(report.peakSpillBytes), note: `in ${spill}` }]),
     { label: "Step", value: formatMs(typical((each) => each.stepMs)), note: "median without the first" },
     {
       label: "Moved per step",
@@ -94,19 +102,14 @@ export function stepSection(
     deviceBytes: budgets.deviceMemoryBytes,
     hostBytes: budgets.hostMemoryBytes,
   });
-  const blocks: Block[] = [
-    {
-      kind: "text",
-      text:
-        (chart.lanes.length === 0
-          ? "Every change of the ledger. Kernels of stock TensorFlow.js are not timed."
-          : "Memory and lanes of one step, on one time axis: every change of the ledger. Bars narrower than two pixels are joined; " +
-            "pointed at, a bar says what it is.") +
-        (droppedEvents > 0 ? ` ${droppedEvents} events of this step, its last, are not shown: it had more than a report keeps.` : ""),
-    },
-    timeChartBlock(id, chart),
-  ];
-  return { title: upperFirst(title), blocks };
+  const dropped =
+    droppedEvents > 0
+      ? ` ${droppedEvents} events of this step, its last, are not shown: it had more than a report keeps.`
+      : "";
+  const about =
+    chart.lanes.length === 0 ? "Every change of the ledger. Kernels of stock TensorFlow.js are not timed." : STEP_NOTE;
+  const blocks: Block[] = [{ kind: "text", text: `${about}${dropped}` }, timeChartBlock(id, chart)];
+  return { title: name === "" ? upperFirst(title) : title, blocks };
 }
 
 /** More starts than this would hide what they separate. */

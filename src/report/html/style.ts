@@ -7,7 +7,7 @@
 const LIGHT = `
   --page: #f4f5f7; --card: #ffffff; --line: #d9dde3; --text: #1b2027; --ink: #57606a; --accent: #0a5ea8;
   --band: #5b6b7d14; --limit: #b3261e;
-  --c0: #0071b2; --c1: #c4570f; --c2: #00806f; --c3: #d1246a; --c4: #1a86b8; --c5: #b02a0e; --c6: #7d6300; --c7: #6b48b5;
+  --c0: #1d5fae; --c1: #d97200; --c2: #00806f; --c3: #d1246a; --c4: #0e9bbd; --c5: #a3160f; --c6: #7d6300; --c7: #6b48b5;
   --device: #0071b2; --host: #c4570f; --spill: #6b48b5;
   --forward: #3f7fbf; --backward: #27507e; --update: #7d8fa3; --again: #a67c00;
   --offload: #c4570f; --prefetch: #00806f; --spill-write: #6b48b5; --spill-read: #a24bb5; --stall: #c62828;`;
@@ -19,7 +19,7 @@ const DARK = `
   --forward: #6fb1ef; --backward: #3f78b8; --update: #8494a7; --again: #d4b13f;
   --offload: #f0883e; --prefetch: #2fbfa6; --spill-write: #b39ddb; --spill-read: #d291e4; --stall: #ff6b6b;`;
 
-export const STYLE = `
+export const STYLE: string = `
 :root { color-scheme: light dark;${LIGHT}
 }
 @media (prefers-color-scheme: dark) { :root {${DARK}
@@ -36,7 +36,8 @@ h1 { margin: 10px 0 4px; font-size: clamp(24px, 5vw, 34px); line-height: 1.2; le
 h2 { margin: 0 0 4px; font-size: 19px; line-height: 1.3; letter-spacing: -0.01em; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 20px 22px; margin: 20px 0; }
 section > p { margin: 0 0 10px; color: var(--ink); font-size: 14px; max-width: 96ch; overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(205px, 1fr)); gap: 12px; margin: 24px 0 0; }
+.figures { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin: 24px 0 0; }
+.figures.of-3 { grid-template-columns: repeat(3, 1fr); } .figures.of-5 { grid-template-columns: repeat(5, 1fr); }
 .figures > div { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 13px 16px 14px; }
 dt { color: var(--ink); font-size: 13px; }
 dd { margin: 0; }
@@ -51,15 +52,15 @@ figure svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .table { overflow-x: auto; margin: 12px -22px 0; padding: 0 22px 4px; }
 .table:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--ink); padding: 0 0 6px; font-size: 14px; }
-th, td { padding: 6px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
-td.long { white-space: normal; min-width: 16ch; max-width: 44ch; }
-thead th { color: var(--ink); font-weight: 600; font-size: 13px; vertical-align: bottom; }
+caption { text-align: left; color: var(--ink); padding: 6px 0; font-size: 14px; }
+th, td { padding: 6px 8px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+td.long { white-space: normal; min-width: 24ch; }
+thead th { white-space: normal; color: var(--ink); font-weight: 600; font-size: 13px; vertical-align: bottom; }
 .left { text-align: left; }
 th:first-child, td:first-child { padding-left: 0; position: sticky; left: -22px; background: var(--card); }
 tbody th { font-weight: 600; }
 tbody tr:last-child > * { border-bottom: 0; }
-pre { margin: 12px 0 0; overflow-x: auto; font: 13px/1.5 ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; color: var(--text); }
+pre { margin: 12px 0 0; overflow-x: auto; white-space: pre-wrap; font: 13px/1.5 ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; color: var(--text); }
 ul.notes { margin: 8px 0 0; padding-left: 20px; font-size: 14px; color: var(--ink); max-width: 84ch; overflow-wrap: anywhere; }
 ul.notes li { margin: 3px 0; }
 ul.notes li.warning { color: var(--limit); }
@@ -68,7 +69,9 @@ footer { color: var(--ink); font-size: 13px; padding-bottom: 40px; }
   main, header, footer { padding-left: 12px; padding-right: 12px; }
   header { padding-top: 22px; }
   section { padding: 16px 14px; margin: 14px 0; border-radius: 10px; }
-  .figures { grid-template-columns: 1fr 1fr; gap: 8px; }
+  .figures, .figures.of-3, .figures.of-5 { grid-template-columns: 1fr 1fr; gap: 8px; }
+  .figures > div:last-child:nth-child(odd) { grid-column: span 2; }
+  pre { white-space: pre; }
   .figures > div { padding: 10px 12px; }
   .value { font-size: 19px; }
   .wide { display: none; } .narrow { display: block; }
