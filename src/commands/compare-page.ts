@@ -43,9 +43,13 @@ export function comparePage(comparison: Comparison, views: readonly StepView[]):
   const { subject, machine, source } = comparison;
   const chart = comparisonChart(comparison);
   const shown = shownBudget(comparison);
+  const title = subject.replace(/:.*$/, "");
   return {
-    title: subject.replace(/:.*$/, ""),
-    lead: [subject, source === "measured" ? `${machine}; ${machineText()}` : machine],
+    title,
+    lead: [
+      ...(subject === title ? [] : [subject]),
+      source === "measured" ? `${machine}; Node.js ${process.version}, ${machineText()}` : machine,
+    ],
     source,
     command: "compare",
     figures: figures(comparison, shown),

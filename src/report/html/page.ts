@@ -70,7 +70,11 @@ export function tableBlock<Row>(
   return {
     kind: "table",
     caption,
-    head: columns.map(({ title, align = "right" }) => ({ title: title.trim() || "notes", align })),
+    // "x oracle" is one word.
+    head: columns.map(({ title, align = "right" }) => ({
+      title: title.trim().replace(/^x /, "x\u00A0") || "notes",
+      align,
+    })),
     rows: rows.map((row) => columns.map(({ cell }) => cell(row).trim())),
   };
 }

@@ -72,6 +72,7 @@ footer { color: var(--ink); font-size: 13px; padding-bottom: 40px; }
   .figures, .figures.of-3, .figures.of-5 { grid-template-columns: 1fr 1fr; gap: 8px; }
   .figures > div:last-child:nth-child(odd) { grid-column: span 2; }
   pre { white-space: pre; }
+  td.long { white-space: nowrap; }
   .figures > div { padding: 10px 12px; }
   .value { font-size: 19px; }
   .wide { display: none; } .narrow { display: block; }
