@@ -35,6 +35,9 @@ export type {
   SessionReport,
   TraceEvent,
 } from "./report/result.ts";
+export type { StepTrace, TraceHistory } from "./report/history.ts";
+export { type Page, renderPage } from "./report/html/page.ts";
+export { type SessionFacts, sessionPage } from "./report/html/session-page.ts";
 export { renderSummary } from "./report/summary.ts";
 export { type ChromeEvent, type ChromeTrace, toChromeTrace } from "./report/trace-events.ts";
 export type { TensorFlow } from "./runtime/engine.ts";

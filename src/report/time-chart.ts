@@ -13,11 +13,12 @@
  * Memory is exact to the pixel (samples.ts); bars narrower than a pixel or two stand for several (lanes.ts).
  */
 import { formatBytes, formatMs, GIB, KIB, MIB } from "../units.ts";
-import { joinBars, type LaneRow } from "./lanes.ts";
+import { drawLane, type Frame, laneHeight, TICK_PX } from "./lane-drawing.ts";
+import type { LaneRow } from "./lanes.ts";
 import { pixel } from "./marks.ts";
 import { type ByteSample, thinSamples } from "./samples.ts";
 import { scaleFor } from "./scale.ts";
-import { document, element, escapeText, FAINT_OPACITY, text, textWidth } from "./svg.ts";
+import { document, element, FAINT_OPACITY, text, textWidth } from "./svg.ts";
 
 export interface TimeSeries {
   readonly name: string;
@@ -53,24 +54,7 @@ export interface TimeChart {
 /** Beyond this many times the highest value a budget would flatten the chart. */
 const LIMIT_IN_SIGHT = 3;
 const PLOT_HEIGHT = { wide: 240, narrow: 190 };
-const LANE = 26;
-const BAR = 16;
-const TICK_PX = 12;
-/** Pixels: narrower bars are joined. */
-const LEAST_BAR = 2;
 const NARROW_BELOW = 600;
-
-interface Frame {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-  /** Of the lanes. */
-  readonly end: number;
-  readonly narrow: boolean;
-  readonly x: (ms: number) => number;
-  readonly y: (bytes: number) => number;
-}
 
 /** @param id what the ids in it begin with; unique in the page */
 export function renderTimeChart(
@@ -91,7 +75,7 @@ export function renderTimeChart(
       : 56;
   const [top, right] = [44, width - 10];
   const bottom = top + (narrow ? PLOT_HEIGHT.narrow : PLOT_HEIGHT.wide);
-  const end = bottom + (chart.lanes.length === 0 ? 0 : 10 + chart.lanes.length * (narrow ? LANE + 14 : LANE));
+  const end = bottom + (chart.lanes.length === 0 ? 0 : 10 + chart.lanes.length * laneHeight(narrow));
   const endMs = Math.max(chart.endMs, 1e-6);
   const frame: Frame = {
     left,
@@ -110,7 +94,7 @@ export function renderTimeChart(
     ...grid(ticks, frame),
     ...chart.series.map((series) => line(series, endMs, frame)),
     ...limits.map(({ bytes, name }) => limit(`${name} ${formatBytes(bytes)}`, frame.y(bytes), frame)),
-    ...chart.lanes.map((row, i) => lane(row, i, endMs, frame)),
+    ...chart.lanes.map((row, i) => drawLane(row, i, endMs, frame)),
     ...timeAxis(endMs, frame),
   ]);
 }
@@ -204,34 +188,6 @@ function limit(label: string, y: number, { left, right }: Frame): string {
     // With a rim of the ground's colour, so that it is read where a line runs through it.
     text({ ...halo, x: right - 3, y: y - 5, "text-anchor": "end", "font-size": TICK_PX, fill: "var(--limit)" }, label),
   ].join("");
-}
-
-function lane({ name, bars, busyMs }: LaneRow, index: number, endMs: number, frame: Frame): string {
-  const { left, right, bottom, narrow, x } = frame;
-  const height = narrow ? LANE + 14 : LANE;
-  const top = bottom + 14 + index * height + (narrow ? 14 : 0);
-  const share =
-    bars.length === 0
-      ? narrow
-        ? "nothing"
-        : ""
-      : `${((100 * busyMs) / endMs).toFixed(busyMs < endMs / 10 ? 1 : 0)} %`;
-  const label = narrow
-    ? text({ x: left, y: top - 4, "font-size": TICK_PX }, `${name}, ${share}`)
-    : text({ x: left - 8, y: top + BAR - 4, "text-anchor": "end", "font-size": TICK_PX }, `${name} ${share}`.trim());
-  const joined = joinBars(bars, (LEAST_BAR * endMs) / (right - left));
-  const rects = joined.map(({ kind, fromMs, toMs, label: title }) => {
-    const wide = x(toMs) - x(fromMs);
-    // A hair's breadth between neighbours, where there is one to spare.
-    const shape = { x: x(fromMs), y: top, width: Math.max(0.6, wide > 3 ? wide - 0.6 : wide), height: BAR };
-    // Nothing can point at a bar on a small screen.
-    const hint = narrow ? [] : [element("title", {}, [escapeText(title)])];
-    return element("rect", { ...shape, fill: `var(--${kind})` }, hint);
-  });
-  const track = element("rect", { x: left, y: top, width: right - left, height: BAR, fill: "var(--band)" });
-  const note =
-    narrow || bars.length > 0 ? "" : text({ x: left + 6, y: top + BAR - 4, "font-size": TICK_PX }, "nothing");
-  return element("g", {}, [label, track, note, ...rects]);
 }
 
 function timeAxis(endMs: number, { left, right, end, narrow, x }: Frame): string[] {

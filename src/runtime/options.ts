@@ -22,7 +22,7 @@ export interface VirtualizeOptions {
   readonly logger?: Logger;
   /** Record every event for `session.trace()`. Costs memory and about a microsecond per kernel. Default false. */
   readonly trace?: boolean;
-  /** Record what `session.history()` returns, in bounded memory however long the training. Default false. */
+  /** Record what `session.history()` returns, in bounded memory. Costs a few microseconds per kernel. Default false. */
   readonly history?: boolean;
   /** Compare two training steps of a toy model with stock TF.js when attaching to an engine for the first time. Default true. */
   readonly selfTest?: boolean;
