@@ -90,6 +90,10 @@ export function renderTimeChart(
   const { title, description = describe(chart) } = chart;
   return document({ width, height: end + 44, title, description, id }, [
     text({ x: 2, y: 16, "font-size": TICK_PX }, unit),
+    ...outOfSight(
+      chart.limits.filter((each) => !limits.includes(each)),
+      frame,
+    ),
     ...bands(chart.bands, frame),
     ...grid(ticks, frame),
     ...chart.series.map((series) => line(series, endMs, frame)),
@@ -173,6 +177,14 @@ function line(
 }
 
 const halo = { stroke: "var(--card)", "stroke-width": 4, "stroke-linejoin": "round", "paint-order": "stroke" };
+
+/** Budgets that are far above everything are named above the chart. */
+function outOfSight(limits: TimeChart["limits"], { right }: Frame): string[] {
+  if (limits.length === 0) return [];
+  const names = limits.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(", ");
+  const place = { x: right, y: 16, "text-anchor": "end", "font-size": TICK_PX, fill: "var(--limit)" };
+  return [text(place, `${names}: above the chart`)];
+}
 
 function limit(label: string, y: number, { left, right }: Frame): string {
   return [

@@ -155,6 +155,7 @@ describe("renderTimeChart", () => {
   it("leaves a budget out of sight that would flatten everything else", () => {
     const svg = renderTimeChart({ ...chart, limits: [{ name: "budget", bytes: 1000 * MIB }] }, { id: "a", width: 980 });
     expect(svg).not.toContain(">budget 1000 MiB</text>");
+    expect(svg).toContain(">budget 1000 MiB: above the chart</text>");
     expect(svg).toContain("budget: 1000 MiB.");
   });
 

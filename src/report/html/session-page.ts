@@ -176,7 +176,7 @@ function iterationsSection(iterations: readonly IterationResult[]): Section {
       : ` ${rows.length} of ${iterations.length} are shown: the first ${FIRST_ROWS}, then some, evenly spaced, up to the last; --report out.json has all.`;
   return {
     title: "Iterations",
-    blocks: [tableBlock(`Every iteration as it was measured. again: recomputation.${left}`, columns, rows)],
+    blocks: [tableBlock(`Iterations as they were measured. again: recomputation.${left}`, columns, rows)],
   };
 }
 
