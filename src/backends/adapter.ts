@@ -2,7 +2,15 @@
  * What differs per TF.js backend, behind one interface: copy out, copy in, release, adopt. An adapter moves the bytes of one
  * dataId; it keeps no tables and decides nothing.
  */
-import type { DataId, DataStorage, DType, EngineBackend, TensorFlow, TensorInfo } from "../runtime/engine.ts";
+import type {
+  DataId,
+  DataStorage,
+  DType,
+  EngineBackend,
+  NamedTensors,
+  TensorFlow,
+  TensorInfo,
+} from "../runtime/engine.ts";
 
 export interface DeviceAdapter {
   /** Name of the TF.js backend. */
@@ -21,7 +29,7 @@ export interface DeviceAdapter {
    */
   isOutOfMemory(error: unknown): boolean;
   /** Tensors of its output's size that a kernel holds at once: more than one where TF.js composes it from others. */
-  outputsHeld(kernel: string): number;
+  outputsHeld(kernel: string, inputs: NamedTensors, attributes: object | undefined): number;
 
   /**
    * Mends the backend for the time of a session: kernels that give the same bits with less memory, an allocator that refuses

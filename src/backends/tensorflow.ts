@@ -12,6 +12,8 @@ import {
   type DType,
   elementCount,
   type EngineBackend,
+  isTensor,
+  type NamedTensors,
   type Values,
   viewAs,
 } from "../runtime/engine.ts";
@@ -95,8 +97,7 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
       return kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes);
     },
     passesThrough: (kernel) => kernel === "Identity",
-    // Step is a Fill, two Selects and two comparisons.
-    outputsHeld: (kernel) => (kernel === "Step" ? 5 : 1),
+    outputsHeld,
     mend: () => () => undefined,
     announce: () => () => undefined,
     // TF_RESOURCE_EXHAUSTED, as the binding words it.
@@ -152,6 +153,30 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
       storage.set(dataId, { shape, dtype: numericType(dtype), values: null, id, refCount });
     },
   };
+}
+
+/** Kernels that tfjs-node builds from others. */
+function outputsHeld(kernel: string, inputs: NamedTensors, attributes: { activation?: string } = {}): number {
+  switch (kernel) {
+    case "Step":
+      // A Fill, ones, two Selects, and two comparisons of a byte per element.
+      return 5;
+    case "ClipByValue":
+      return 2;
+    case "Prelu":
+      return 6;
+    case "FusedBatchNorm":
+      return (inputs["mean"]?.shape.length ?? 1) > 1 ? 3 : 1;
+    case "_FusedMatMul":
+    case "FusedConv2D":
+    case "FusedDepthwiseConv2D": {
+      const { activation = "linear" } = attributes;
+      const activated = activation === "linear" ? 0 : activation === "prelu" ? 6 : 1;
+      return 1 + (isTensor(inputs["bias"]) ? 1 : 0) + activated;
+    }
+    default:
+      return 1;
+  }
 }
 
 function onlyId(outputs: readonly ({ id: number } | undefined)[]): number {

@@ -24,14 +24,9 @@ export function estimateBytes(
     const tensor = inputs[name];
     if (isTensor(tensor)) largest = Math.max(largest, tensorBytes(tensor.shape, tensor.dtype));
   }
-  const outputBytes = outputElements(kernel, inputs, (attributes ?? {}) as Attributes) * 4;
-  return Math.max(largest, outputBytes) * outputsHeld;
-}
-
-/** 0 where the kernel's output is not larger than its largest input. */
-function outputElements(kernel: string, inputs: NamedTensors, attributes: Attributes): number {
-  const shape = outputShape(kernel, inputs, attributes);
-  return shape === null ? broadcastElements(inputs) : elementCount(shape);
+  const shape = outputShape(kernel, inputs, (attributes ?? {}) as Attributes);
+  if (shape !== null) return Math.max(largest, elementCount(shape) * 4 * outputsHeld);
+  return Math.max(largest, broadcastElements(inputs) * 4) * outputsHeld;
 }
 
 /** Null for the kernels that are not listed: most of them work element by element. */

@@ -245,7 +245,12 @@ export class Interceptor {
   }
 
   #estimate(name: string, inputs: NamedTensors, attributes: object | undefined): number {
-    return estimateBytes(name, inputs, attributes, this.#context.residency.adapter.outputsHeld(name));
+    return estimateBytes(
+      name,
+      inputs,
+      attributes,
+      this.#context.residency.adapter.outputsHeld(name, inputs, attributes),
+    );
   }
 
   #ran(
