@@ -87,7 +87,7 @@ export function eieTables({ fifo, layers, headlines, claim, seed }: EieResult): 
     },
     {
       caption: layers
-        .flatMap(({ name, explanation }) => (explanation === null ? [] : [`(*) ${name}: ${explanation}.`]))
+        .flatMap(({ name, explanation }) => (explanation === null ? [] : [`The star at ${name}: ${explanation}.`]))
         .concat("Headlines: as printed, out of the published table IV, and out of the simulated one.")
         .join("\n"),
       header: ["figure", "printed", "recomputed", "modelled"],
