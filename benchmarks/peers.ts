@@ -5,20 +5,11 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import type { BackendName } from "../src/backends/load.ts";
-import {
-  type Environment,
-  environment,
-  type Outcome,
-  progress,
-  publish,
-  ROOT,
-  runAsProgram,
-  runProgram,
-} from "./harness.ts";
+import { environment, type Outcome, progress, publish, ROOT, runAsProgram, runProgram } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
 import { type PeerNet, type PeersResult, peersTables, type PyTorchDocument } from "./peers-result.ts";
 import { SPEED_MODES, type SpeedResult } from "./speed-result.ts";
@@ -74,7 +65,7 @@ await runAsProgram(import.meta.url, async () => {
   const backend = backendOption(options.backend);
   integer(options.rounds, "rounds");
   const nets: PeerNet[] = [];
-  let last: Environment | null = null;
+  let result: PeersResult | null = null;
   for (const name of choices(options.nets, "nets", NETS)) {
     progress(`${name}: PyTorch`);
     const { environment: torch, results } = await runPyTorch(name, options);
@@ -89,14 +80,15 @@ await runAsProgram(import.meta.url, async () => {
       rss[mode] = await runTrial({ backend, workload: vdnn.workload, steps: RSS_STEPS, session });
     }
     nets.push({ name, torch, pytorch, vdnn, rss });
-    last = speed.environment;
+    // After every net: each takes long enough to be worth keeping.
+    result = {
+      schema: "vdnn-bench-peers/1",
+      question: QUESTION,
+      environment: environment(speed.environment.runtime),
+      rounds: Number(options.rounds),
+      nets,
+    };
+    if (options.json !== "") writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
   }
-  const result: PeersResult = {
-    schema: "vdnn-bench-peers/1",
-    question: QUESTION,
-    environment: environment(last?.runtime ?? null),
-    rounds: Number(options.rounds),
-    nets,
-  };
-  publish(options.json, result, peersTables(result));
+  if (result !== null) publish(options.json, result, peersTables(result));
 });
