@@ -22,7 +22,7 @@ import { isOn } from "./register/settings.ts";
 /** Exit codes; `vdnn run` ends with its script's own. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, doesNotFit: 3 } as const;
 
-const BACKENDS = ["tensorflow", "wasm", "cpu"] as const;
+const BACKENDS = ["tensorflow", "wasm", "webgpu", "cpu"] as const;
 const DOES_NOT_FIT: ReadonlySet<string> = new Set(["ERR_OUT_OF_MEMORY", "ERR_HOST_MEMORY"]);
 
 const EXAMPLES = {

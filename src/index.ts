@@ -41,6 +41,7 @@ export { type SessionFacts, sessionPage } from "./report/html/session-page.ts";
 export { renderSummary } from "./report/summary.ts";
 export { type ChromeEvent, type ChromeTrace, toChromeTrace } from "./report/trace-events.ts";
 export type { TensorFlow } from "./runtime/engine.ts";
+export type { VariableGradients } from "./runtime/awaiting.ts";
 export type { VirtualizeOptions } from "./runtime/options.ts";
 export { attach, type Session, virtualize } from "./runtime/session.ts";
 export { formatBytes, parseBytes, type Size } from "./units.ts";

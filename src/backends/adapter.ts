@@ -10,6 +10,7 @@ import type {
   NamedTensors,
   TensorFlow,
   TensorInfo,
+  Values,
 } from "../runtime/engine.ts";
 
 export interface DeviceAdapter {
@@ -42,7 +43,7 @@ export interface DeviceAdapter {
    */
   announce(before: (bytes: number) => void): () => void;
   /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
-  describe(record: unknown): { shape: number[]; dtype: DType } | null;
+  describe(record: unknown): DeviceTensor | null;
   /** Copies the data to host memory of exactly its size. The device buffer stays. */
   copyOut(dataId: DataId, host: Uint8Array): void;
   /** Creates a device buffer for an absent dataId from host memory. The host memory may be reused when this returns. */
@@ -53,6 +54,50 @@ export interface DeviceAdapter {
   adopt(dataId: DataId, from: DataId, shape: number[], dtype: DType, refCount: number): void;
   /** Creates a buffer for an absent dataId that shares the memory of `of`, seen with another shape. */
   alias(dataId: DataId, of: DataId, shape: number[], dtype: DType, refCount: number): void;
+  /** Only on a backend that cannot block: the session's training calls await. */
+  readonly asynchronous?: AsynchronousDevice;
+}
+
+export interface DeviceTensor {
+  readonly shape: number[];
+  readonly dtype: DType;
+  /** Bytes on the device, where they are not those of the type. */
+  readonly bytes?: number;
+}
+
+/** What a session promises to a device whose allocations are the adapter's to bound. */
+export interface DeviceBound {
+  /** What is allocated stays below this. */
+  readonly limitBytes: () => number;
+  /** Tensors leave until their bytes are less by at least this. @throws VdnnError `ERR_OUT_OF_MEMORY` when none may */
+  readonly release: (bytes: number) => void;
+}
+
+/** Finishes a queued copy: resolves when `host` holds the bytes. */
+export type QueuedCopy = (host: Uint8Array) => Promise<void>;
+
+/** A device behind a queue: what is asked of it happens later, in order, and is only told by promises. */
+export interface AsynchronousDevice {
+  /** Bytes of the budget that are left to what is no tensor. */
+  readonly reservedBytes: number;
+  /** Smaller tensors stay where they are. */
+  readonly smallestBytes: number;
+  /** Allocated on the device now, in use or not; 0 before `bound`. */
+  readonly allocatedBytes: number;
+  readonly peakAllocatedBytes: number;
+  /** Bounds what is allocated from now on; returns the function that ends it. */
+  bound(bound: DeviceBound): () => void;
+  /** Queues a copy to the host behind every kernel so far. The device buffer may be released when this returns. */
+  queueCopyOut(dataId: DataId): QueuedCopy;
+  /** The values of a tensor whose bytes were copied out. May share their memory. */
+  decode(host: Uint8Array, dtype: DType): Values;
+  /**
+   * Resolves when the device has confirmed every allocation so far.
+   * @throws VdnnError `ERR_OUT_OF_MEMORY`, `ERR_BACKEND` for what the device refused, once
+   */
+  confirm(): Promise<void>;
+  /** Resolves when everything that was queued has run. */
+  finish(): Promise<void>;
 }
 
 /** What `passesThrough` is on the backends that share buffers by reference count. */

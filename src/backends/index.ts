@@ -5,9 +5,11 @@ import type { DeviceAdapter } from "./adapter.ts";
 import { cpuAdapter } from "./cpu.ts";
 import { tensorflowAdapter } from "./tensorflow.ts";
 import { wasmAdapter } from "./wasm.ts";
+import { webgpuAdapter } from "./webgpu.ts";
 
 const ADAPTERS: Readonly<Record<string, (backend: EngineBackend) => DeviceAdapter>> = {
   tensorflow: tensorflowAdapter,
+  webgpu: webgpuAdapter,
   wasm: wasmAdapter,
   cpu: cpuAdapter,
 };

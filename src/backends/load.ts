@@ -10,12 +10,15 @@ import * as util from "node:util";
 import { VdnnError } from "../errors.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import { registerWasmTrainingKernels } from "./wasm-kernels.ts";
+import { provideWebGpu } from "./webgpu-loader.ts";
 
-/** `webgpu` (Dawn) will stand between tensorflow and wasm. */
-export type BackendName = "tensorflow" | "wasm" | "cpu";
+export type BackendName = "tensorflow" | "wasm" | "webgpu" | "cpu";
 
-/** Fastest first: the order in which the default is chosen. */
-export const BACKENDS: readonly BackendName[] = ["tensorflow", "wasm", "cpu"];
+/**
+ * The order in which the default is chosen. `webgpu` stands behind wasm, which works everywhere, so it is used when it is asked
+ * for: its adapter may be a processor in disguise, and it cannot block.
+ */
+export const BACKENDS: readonly BackendName[] = ["tensorflow", "wasm", "webgpu", "cpu"];
 
 export interface LoadedBackend {
   readonly tf: TensorFlow;
@@ -29,9 +32,11 @@ export interface BackendProbe {
   readonly backend: BackendName;
   readonly packageName: string;
   readonly works: boolean;
-  /** Where kernels run; only the GPU package can say "GPU". */
+  /** Where kernels run; only the GPU package and webgpu can say "GPU". */
   readonly device?: "CPU" | "GPU";
   readonly tensorflowVersion?: string;
+  /** Name of the WebGPU adapter. */
+  readonly adapter?: string;
   /** Why it does not work. */
   readonly reason?: string;
   /** A command that may mend it. */
@@ -43,11 +48,13 @@ const NATIVE_PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] a
 const PACKAGES: Readonly<Record<BackendName, readonly string[]>> = {
   tensorflow: NATIVE_PACKAGES,
   wasm: ["@tensorflow/tfjs-backend-wasm"],
+  webgpu: ["@tensorflow/tfjs-backend-webgpu"],
   cpu: ["@tensorflow/tfjs"],
 };
 const REMEDIES: Readonly<Record<string, string>> = {
   "@tensorflow/tfjs-node": "npm run native",
   "@tensorflow/tfjs-node-gpu": "npm run native -- --package tfjs-node-gpu",
+  "@tensorflow/tfjs-backend-webgpu": "npm install webgpu",
 };
 /** A child that loads TensorFlow and multiplies two small matrices takes about a second. */
 const PROBE_TIMEOUT_MS = 60_000;
@@ -82,6 +89,8 @@ async function start(backend: BackendName): Promise<LoadedBackend> {
   switch (backend) {
     case "tensorflow":
       return startNative();
+    case "webgpu":
+      return startWebGpu();
     case "wasm":
     case "cpu":
       return startPortable(backend);
@@ -105,6 +114,21 @@ async function startPortable(backend: "wasm" | "cpu"): Promise<LoadedBackend> {
     return { tf, backend, packageName };
   } catch (cause) {
     throw unavailable(backend, packageName, messageOf(cause), cause);
+  }
+}
+
+async function startWebGpu(): Promise<LoadedBackend> {
+  const [packageName = ""] = PACKAGES.webgpu;
+  try {
+    await provideWebGpu();
+    // The backend looks for WebGPU when it is loaded.
+    const tf = require("@tensorflow/tfjs") as TensorFlow;
+    require(packageName);
+    silenceBanner(tf);
+    if (!(await tf.setBackend("webgpu"))) throw new Error("it did not start");
+    return { tf, backend: "webgpu", packageName };
+  } catch (cause) {
+    throw unavailable("webgpu", packageName, messageOf(cause), cause);
   }
 }
 
@@ -153,20 +177,31 @@ async function probe(backend: BackendName, packageName: string): Promise<Backend
     const util = require("node:util");
     util.isNullOrUndefined ??= (value) => value === null || value === undefined;
     util.isArray ??= Array.isArray;
-    const [tfjs, name, backendName] = process.argv.slice(1);
-    const tf = require(tfjs);
-    require(name);
-    tf.setBackend(backendName).then((started) => {
-      const product = tf.matMul(tf.ones([8, 4]), tf.ones([4, 8])).dataSync();
+    const [tfjs, name, backendName, loader] = process.argv.slice(1);
+    const provided = backendName === "webgpu" ? import(loader).then(({ provideWebGpu }) => provideWebGpu()) : Promise.resolve();
+    provided.then(async () => {
+      const tf = require(tfjs);
+      require(name);
+      const started = await tf.setBackend(backendName);
+      const product = await tf.matMul(tf.ones([8, 4]), tf.ones([4, 8])).data();
       const backend = tf.backend();
+      const { vendor, architecture } = backend.adapterInfo ?? {};
       process.stdout.write(JSON.stringify({
         works: started && product.every((value) => value === 4),
-        device: backend.isUsingGpuDevice ? "GPU" : "CPU",
+        device: backend.isUsingGpuDevice || (vendor !== undefined && architecture !== "swiftshader") ? "GPU" : "CPU",
         tensorflowVersion: backend.binding?.TF_Version,
+        adapter: vendor === undefined ? undefined : (vendor + " " + architecture).trim(),
       }));
     });`;
   const env = { ...process.env, NODE_OPTIONS: "", TF_CPP_MIN_LOG_LEVEL: "2" };
-  const args = ["-e", script, require.resolve("@tensorflow/tfjs"), require.resolve(packageName), backend];
+  const loader = new URL(
+    import.meta.url.endsWith(".ts") ? "./webgpu-loader.ts" : "./webgpu-loader.js",
+    import.meta.url,
+  );
+  // The loader is TypeScript when vdnn runs from its sources.
+  const preload = import.meta.url.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
+  const paths = [require.resolve("@tensorflow/tfjs"), require.resolve(packageName)];
+  const args = [...(backend === "webgpu" ? preload : []), "-e", script, ...paths, backend, loader.href];
   try {
     const { stdout } = await util.promisify(execFile)(process.execPath, args, { env, timeout: PROBE_TIMEOUT_MS });
     return { backend, packageName, ...(JSON.parse(stdout) as { works: boolean }) };

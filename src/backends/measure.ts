@@ -42,15 +42,26 @@ export async function measureCopies(name: BackendName): Promise<CopyRates> {
   const { view } = slotOf(COPY_BYTES);
   const shape = [COPY_BYTES / 4];
   const start = tf.ones(shape);
-  const tensor = tf.add(start, 1);
-  start.dispose();
+  let tensor = tf.add(start, 1);
   const { dataId } = tensor;
+  const { asynchronous } = adapter;
   const upload = engine.backend as unknown as { getInputTensorIds?(tensors: unknown[]): unknown };
 
-  const offloadMs = await medianMs(() => adapter.copyOut(dataId, view));
-  const readMs = await medianMs(() => engine.backend.readSync(dataId));
+  const offloadMs = await medianMs(() =>
+    asynchronous === undefined ? adapter.copyOut(dataId, view) : asynchronous.queueCopyOut(dataId)(view),
+  );
+  const readMs = await medianMs(
+    () => (asynchronous === undefined ? engine.backend.readSync(dataId) : engine.backend.read(tensor.dataId)),
+    () => {
+      // Stock webgpu keeps what was read.
+      if (asynchronous !== undefined) tensor = tf.add(start, 1);
+    },
+  );
   const prefetchMs = await medianMs(
-    () => adapter.copyIn(dataId, view, shape, "float32", 1),
+    () => {
+      adapter.copyIn(dataId, view, shape, "float32", 1);
+      return asynchronous?.finish();
+    },
     () => adapter.release(dataId),
   );
   const values: Values = viewAs("float32", new Uint8Array(COPY_BYTES).fill(1));

@@ -36,7 +36,7 @@ export const COMPARE_EXAMPLES = `Examples:
   vdnn compare --measured --network chain --depth 20 --budgets 25%,50%      real runs, on the backend that is installed
 `;
 
-const BACKENDS = ["tensorflow", "wasm", "cpu"] as const;
+const BACKENDS = ["tensorflow", "wasm", "webgpu", "cpu"] as const;
 
 export function addCompareOptions(command: Command): Command {
   command

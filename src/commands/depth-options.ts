@@ -42,7 +42,7 @@ export const DEPTH_EXAMPLES = `Examples:
   vdnn depth --simulate --gpu titan-x --network vgg --batch 32              the vDNN paper's very deep VGGs, on its GPU
 `;
 
-const BACKENDS = ["tensorflow", "wasm", "cpu"] as const;
+const BACKENDS = ["tensorflow", "wasm", "webgpu", "cpu"] as const;
 const DEFAULT_HEADROOM: readonly number[] = [0.25, 0.5, 0.75];
 
 export function addSizeOptions(command: Command): Command {

@@ -136,7 +136,8 @@ function renderBackend(probe: BackendProbe): string[] {
   const name = `  ${probe.backend.padEnd(11)} ${probe.packageName.padEnd(30)}`;
   if (probe.works) {
     const version = probe.tensorflowVersion === undefined ? "" : `, TensorFlow ${probe.tensorflowVersion}`;
-    return [`${name} works on the ${probe.device ?? "CPU"}${version}`];
+    const adapter = probe.adapter === undefined ? "" : `, adapter ${probe.adapter}`;
+    return [`${name} works on the ${probe.device ?? "CPU"}${version}${adapter}`];
   }
   return [`${name} does not work: ${probe.reason ?? "unknown"}`, `${" ".repeat(45)}mend: ${probe.remedy ?? "npm ci"}`];
 }

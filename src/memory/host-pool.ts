@@ -3,7 +3,8 @@
  * segments, so that a worker thread reads and writes them and the tensorflow backend aliases them without a copy. It places
  * slots and nothing else: who leaves when the pool is full is the vault's business.
  *
- * Invariants: slots and free ranges together tile their segment; the sum of all segments never exceeds the capacity. A
+ * Invariants: slots and free ranges together tile their segment; the sum of all segments never exceeds the capacity, nor does
+ * what is handed out together with what is reserved. A
  * segment never shrinks, so views of it stay valid.
  */
 import { VdnnError } from "../errors.ts";
@@ -70,6 +71,7 @@ export class HostPool {
   readonly #segments: Segment[] = [];
   readonly #slots = new Set<HostSlot>();
   #usedBytes = 0;
+  #reservedBytes = 0;
   #peakBytes = 0;
   #footprintBytes = 0;
 
@@ -86,9 +88,9 @@ export class HostPool {
     this.#segmentBytes = roundDown(segmentBytes, PAGE_BYTES);
   }
 
-  /** Bytes handed out, padding included. */
+  /** Bytes handed out, padding included, and reserved. */
   get usedBytes(): number {
-    return this.#usedBytes;
+    return this.#usedBytes + this.#reservedBytes;
   }
 
   /** The most that `usedBytes` ever was. */
@@ -106,10 +108,24 @@ export class HostPool {
     return this.#segments.map((segment) => segment.memory);
   }
 
+  /** Counts host memory that someone else holds. False when the capacity has no room for it. */
+  reserve(bytes: number): boolean {
+    if (this.usedBytes + bytes > this.capacityBytes) return false;
+    this.#reservedBytes += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.usedBytes);
+    return true;
+  }
+
+  /** The end of a reservation. */
+  unreserve(bytes: number): void {
+    this.#reservedBytes -= bytes;
+  }
+
   /** A slot of exactly `bytes`, or undefined when it does not fit now. Its content is whatever was there before. */
   allocate(bytes: number): HostSlot | undefined {
     if (!(Number.isSafeInteger(bytes) && bytes >= 0)) invalid("bytes", "a whole number of bytes", bytes);
     const paddedBytes = Math.max(this.alignment, roundUp(bytes, this.alignment));
+    if (this.usedBytes + paddedBytes > this.capacityBytes) return undefined;
     const segment = this.#bestFit(paddedBytes) ?? (this.#grow(paddedBytes) ? this.#bestFit(paddedBytes) : undefined);
     const offset = segment?.free.take(paddedBytes);
     if (segment === undefined || offset === undefined) return undefined;
@@ -117,7 +133,7 @@ export class HostPool {
     const slot: HostSlot = { segment: this.#segments.indexOf(segment), offset, bytes, paddedBytes, view };
     this.#slots.add(slot);
     this.#usedBytes += paddedBytes;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
+    this.#peakBytes = Math.max(this.#peakBytes, this.usedBytes);
     return slot;
   }
 

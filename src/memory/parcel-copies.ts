@@ -5,9 +5,9 @@
  */
 import type { CopyCommand } from "./copy.ts";
 import type { HostPool, HostSlot } from "./host-pool.ts";
-import type { ParcelRecord } from "./parcel.ts";
+import type { InFlightCopy, ParcelRecord } from "./parcel.ts";
 import type { SpillFile } from "./spill-file.ts";
-import type { Stream } from "./stream.ts";
+import type { Stream, StreamEvent } from "./stream.ts";
 
 /** The spill tier and the streams to and from it. */
 export interface SpillTier {
@@ -74,6 +74,12 @@ export class ParcelCopies {
   startRead(parcel: ParcelRecord, slot: HostSlot): void {
     parcel.slot = slot;
     this.#submit(parcel, "read", parcel.extent!, slot);
+  }
+
+  /** A device fills the slot until `event`. */
+  startFill(parcel: ParcelRecord, event: StreamEvent): void {
+    parcel.copy = { kind: "fill", event };
+    this.#inFlight.add(parcel);
   }
 
   /** Takes note of every copy that has ended. */
@@ -156,6 +162,7 @@ export class ParcelCopies {
     this.#inFlight.delete(parcel);
     if (failure === undefined) this.#succeeded(parcel, kind);
     else if (kind === "read") this.dropSlot(parcel);
+    else if (kind === "fill") parcel.lost = { cause: failure };
     else {
       // Nothing is lost: the slot still holds the bytes.
       parcel.leaving = false;
@@ -164,12 +171,13 @@ export class ParcelCopies {
     }
     if (parcel.released) this.giveBack(parcel);
     else if (parcel.leaving && parcel.isDroppable) this.dropSlot(parcel);
+    else if (parcel.leaving && parcel.isDirty) parcel.leaving = this.startWrite(parcel);
     return failure;
   }
 
-  #succeeded(parcel: ParcelRecord, kind: CopyCommand["kind"]): void {
+  #succeeded(parcel: ParcelRecord, kind: InFlightCopy["kind"]): void {
     if (kind === "read") this.#readBytes += parcel.bytes;
-    else {
+    else if (kind === "write") {
       parcel.clean = true;
       this.#writtenBytes += parcel.bytes;
     }

@@ -7,6 +7,7 @@
  *   yes    yes     -       yes     host       either may go
  *   -      yes     -       yes     spill      only copy
  *   yes    yes     read    yes     in-flight  the slot is not readable yet
+ *   yes    -       fill    no      in-flight  the bytes are still on their way from a device that cannot block
  *
  * Note [Copies own their ends]. While a copy is submitted and not reached, its slot and its extent stay with the parcel, no
  * matter what happens to it (released, cancelled, wanted elsewhere): the thread may still be reading or writing them. Both
@@ -23,7 +24,7 @@ export interface Parcel {
 }
 
 export interface InFlightCopy {
-  readonly kind: "write" | "read";
+  readonly kind: "write" | "read" | "fill";
   readonly event: StreamEvent;
 }
 
@@ -45,6 +46,8 @@ export class ParcelRecord implements Parcel {
   /** Was read ahead of its use and not opened yet. */
   ahead = false;
   released = false;
+  /** Why the bytes never came: the device was lost while they were on their way. */
+  lost: { readonly cause: unknown } | undefined;
 
   constructor(bytes: number, nextUse: number, slot: HostSlot) {
     this.bytes = bytes;
@@ -53,7 +56,8 @@ export class ParcelRecord implements Parcel {
   }
 
   get tier(): Parcel["tier"] {
-    if (this.copy?.kind === "read" || (this.copy !== undefined && this.leaving)) return "in-flight";
+    const kind = this.copy?.kind;
+    if (kind === "read" || kind === "fill" || (kind === "write" && this.leaving)) return "in-flight";
     return this.slot === undefined ? "spill" : "host";
   }
 
@@ -69,7 +73,8 @@ export class ParcelRecord implements Parcel {
 
   /** The copy in flight gives room when it ends: the slot becomes free or droppable. */
   get isMakingRoom(): boolean {
-    if (this.copy === undefined) return false;
+    // Nobody can block on a device that fills a slot.
+    if (this.copy === undefined || (this.copy.kind === "fill" && !this.copy.event.isReached)) return false;
     return this.released || this.leaving || (this.copy.kind === "write" && !this.pinned);
   }
 }

@@ -13,7 +13,7 @@ import type { HostPool, HostSlot } from "./host-pool.ts";
 import { type Parcel, ParcelRecord } from "./parcel.ts";
 import { ParcelCopies, type SpillTier } from "./parcel-copies.ts";
 import type { SpillFile } from "./spill-file.ts";
-import type { Stream } from "./stream.ts";
+import type { Stream, StreamEvent } from "./stream.ts";
 
 export type { Parcel } from "./parcel.ts";
 
@@ -90,18 +90,65 @@ export class Vault {
    * @throws VdnnError `ERR_HOST_MEMORY` when no slot can be had
    */
   put(bytes: number, nextUse: number, fill: (slot: HostSlot) => void): Parcel {
+    return this.#store(bytes, nextUse, (slot) => {
+      fill(slot);
+      return undefined;
+    });
+  }
+
+  /**
+   * Takes in data that arrives later: `fill` starts the copy into the slot and returns the event of its end. Until then
+   * nothing can open the parcel. While it travels it lies in the device's staging buffer as well, which is host memory and
+   * counted as such.
+   * @throws VdnnError `ERR_HOST_MEMORY` when no slot can be had
+   */
+  putLater(bytes: number, nextUse: number, fill: (slot: HostSlot) => StreamEvent): Parcel {
+    if (!this.#pool.reserve(bytes)) throw this.#noRoom(bytes);
+    const arrived = (): void => this.#pool.unreserve(bytes);
+    try {
+      return this.#store(bytes, nextUse, (slot) => {
+        const event = fill(slot);
+        void event.done().then(arrived, arrived);
+        return event;
+      });
+    } catch (error) {
+      arrived();
+      throw error;
+    }
+  }
+
+  #store(bytes: number, nextUse: number, fill: (slot: HostSlot) => StreamEvent | undefined): Parcel {
     if (this.#closing !== undefined) throw new VdnnError("ERR_STREAM", "vault: used after close");
     const slot = this.#takeSlot(bytes);
+    const parcel = new ParcelRecord(bytes, nextUse, slot);
     try {
-      fill(slot);
+      const event = fill(slot);
+      if (event !== undefined) this.#copies.startFill(parcel, event);
     } catch (error) {
       this.#pool.free(slot);
       throw error;
     }
-    const parcel = new ParcelRecord(bytes, nextUse, slot);
     this.#live.add(parcel);
     this.#writeInBackground();
     return parcel;
+  }
+
+  /** Resolves when the bytes of a parcel are in the vault; null when they are. Rejects when they will never be. */
+  arrival(parcel: Parcel): Promise<void> | null {
+    const { copy } = this.#record(parcel);
+    return copy?.kind === "fill" && !copy.event.isReached ? copy.event.done() : null;
+  }
+
+  /** Resolves when nothing is on its way into the vault any more, arrived or lost. */
+  async arrivals(): Promise<void> {
+    for (;;) {
+      const events = [...this.#copies.inFlight].flatMap(({ copy }) =>
+        copy?.kind === "fill" && !copy.event.isReached ? [copy.event.done()] : [],
+      );
+      if (events.length === 0) break;
+      await Promise.allSettled(events);
+    }
+    this.#copies.reap();
   }
 
   /** A wish, and the end of the use of an opened slot. `spill`: write it now and give the slot up; `host`: stay if possible. */
@@ -140,6 +187,8 @@ export class Vault {
     if (this.#opened !== undefined) this.#opened.pinned = false;
     this.#copies.reap();
     record.leaving = false;
+    if (record.copy?.kind === "fill") this.#copies.wait(record);
+    if (record.lost !== undefined) throw record.lost.cause;
     let error = record.copy?.kind === "read" ? this.#copies.wait(record) : undefined;
     if (record.slot === undefined) {
       this.#copies.startRead(record, this.#takeSlot(record.bytes));

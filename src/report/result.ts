@@ -50,6 +50,8 @@ export interface IterationResult {
   readonly stallMs: number;
   /** Tensors that a kernel needed and that no plan step had brought back. */
   readonly demandFetches: number;
+  /** Kernels of other code that ran while the step waited for copies, on backends that cannot block. */
+  readonly foreignKernels?: number;
   readonly recomputeMs: number;
   readonly kernels: number;
 }

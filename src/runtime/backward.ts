@@ -11,16 +11,17 @@ import type { Engine, EngineTensor, TapeNode } from "./engine.ts";
 /** Yielded before a node's gradient runs. */
 export interface BackwardStep {
   readonly node: TapeNode;
+  /** What its gradient is known to read: what it saved, the gradients of its outputs, and those that it adds to. */
+  needs(): EngineTensor[];
 }
 
 export type BackwardPass = Generator<BackwardStep, (EngineTensor | null)[]>;
 
 /** Runs a pass to its end on the calling thread; kernels fetch what they need by themselves. */
-export function driveBlocking(pass: BackwardPass, before: (step: BackwardStep) => void): (EngineTensor | null)[] {
+export function driveBlocking<T>(pass: Generator<BackwardStep, T>): T {
   for (;;) {
     const next = pass.next();
     if (next.done === true) return next.value;
-    before(next.value);
   }
 }
 
@@ -41,7 +42,7 @@ export function* backwardPass(
   gradients.set(y, dy);
   for (let i = tape.length - 1; i >= 0; i--) {
     const node = tape[i] as TapeNode;
-    yield { node };
+    yield { node, needs: () => [...node.saved, ...gradients.around(node)] };
     engine.tidy(() => runNode(engine, node, gradients));
     for (const output of node.outputs) gradients.consumed(output);
     disposeSaved(node);
@@ -132,6 +133,11 @@ class GradientTable {
     this.#byTensor.delete(x.id);
     this.#release(current);
     this.set(x, sum);
+  }
+
+  /** The gradients that a node reads: of its outputs, and the sums for its inputs so far. */
+  around({ inputs, outputs }: TapeNode): EngineTensor[] {
+    return [...outputs, ...Object.values(inputs)].flatMap((tensor) => this.get(tensor) ?? []);
   }
 
   /** The node that made `output` has used its gradient; nobody else will. */

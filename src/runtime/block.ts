@@ -63,10 +63,17 @@ export function newEntry(dataId: DataId, shape: number[], dtype: DType, block: B
 }
 
 /** A block on the device, with the one entry for which it is made. */
-export function newBlock(id: number, clock: number, dataId: DataId, shape: number[], dtype: DType): Block {
+export function newBlock(
+  id: number,
+  clock: number,
+  dataId: DataId,
+  shape: number[],
+  dtype: DType,
+  bytes: number = tensorBytes(shape, dtype),
+): Block {
   const block: Block = {
     id,
-    bytes: tensorBytes(shape, dtype),
+    bytes,
     entries: [],
     residency: "device",
     parcel: null,

@@ -75,12 +75,16 @@ export interface BackendInfo {
   readonly bytes: number;
 }
 
+export interface Scope {
+  readonly id: number;
+}
+
 export interface EngineState {
   activeTape: TapeNode[] | null;
   gradientDepth: number;
   kernelDepth: number;
-  readonly activeScope: { readonly id: number } | null;
-  readonly scopeStack: readonly unknown[];
+  activeScope: Scope | null;
+  readonly scopeStack: Scope[];
   readonly registeredVariables: Record<string, EngineVariable>;
   readonly tensorInfo: WeakMap<DataId, BackendInfo>;
   readonly numTensors: number;
@@ -118,6 +122,9 @@ export interface Engine extends EngineMethods {
   readonly state: EngineState;
   readonly backendName: string;
   readonly backend: EngineBackend;
+  startScope(name?: string): void;
+  /** Disposes what was made in the scope, except the tensors in `result`. */
+  endScope(result?: unknown): void;
   tidy<T>(nameOrFn: string | (() => T), fn?: () => T): T;
   startTape(): void;
   endTape(): void;

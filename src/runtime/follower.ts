@@ -126,6 +126,30 @@ export class Follower {
     return next ?? this.compiled.graph.kernels.length + (uses[0] ?? 0);
   }
 
+  /**
+   * The tensor is used again before an awaiting driver can wait for it: in the same pass, and in a backward pass, where it waits
+   * between nodes, among the next `lookAhead` kernels.
+   */
+  isUsedSoon(tensor: TensorIndex, lookAhead: number): boolean {
+    const { kernels } = this.compiled.graph;
+    const pass = kernels[this.#kernel]?.pass;
+    const next = this.nextUse(tensor);
+    if (pass === undefined || kernels[next]?.pass !== pass) return false;
+    return pass !== "backward" || next - this.#kernel < lookAhead;
+  }
+
+  /** Tensors that the next kernels read, those of the due one first. */
+  *readsOfNext(count: number): Generator<Block, void> {
+    const { kernels } = this.compiled.graph;
+    const end = Math.min(kernels.length, this.#kernel + count);
+    for (let k = this.#kernel; k < end; k++) {
+      for (const tensor of kernels[k]?.inputs ?? []) {
+        const block = this.#blocks[tensor];
+        if (block !== undefined) yield block;
+      }
+    }
+  }
+
   /** Device bytes that the due kernel needs, if it has this name and reads as much. */
   needOf(name: string, reads: readonly Entry[]): number | undefined {
     const { graph, inputBytes, needBytes } = this.compiled;

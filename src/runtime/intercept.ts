@@ -5,12 +5,10 @@
  * the own properties, and the engine is what it was.
  */
 import { VdnnError } from "../errors.ts";
-import { backwardPass, disposeSaved, driveBlocking, relevantNodes } from "./backward.ts";
 import type { Block, Entry } from "./block.ts";
 import {
   type DataId,
   type DType,
-  elementCount,
   type Engine,
   type EngineBackend,
   type EngineMethods,
@@ -30,6 +28,7 @@ import type { LayerTracker } from "./layers.ts";
 import type { Meter } from "./meter.ts";
 import { CONSTANT, type ConstantAttributes, Op, READ } from "./oplog.ts";
 import type { Residency } from "./residency.ts";
+import { type GradientRequest, type Gradients, TrainingCall } from "./training-call.ts";
 
 export interface InterceptContext {
   readonly engine: Engine;
@@ -85,6 +84,8 @@ export class Interceptor {
   /** Kernel that runs or ran last. */
   #kernelName = "";
   #replaced: Block | null = null;
+  /** An update has run, and the device has not yet confirmed it. */
+  #confirming = false;
 
   constructor(context: InterceptContext) {
     this.#context = context;
@@ -142,7 +143,7 @@ export class Interceptor {
   /** Runs an optimizer's update as the last part of the open iteration. */
   update(apply: () => void): void {
     const { iteration, meter, passthrough, residency } = this.#context;
-    if (!iteration.isOpen || iteration.pass !== null) return apply();
+    if (!iteration.isOpen || iteration.pass !== null || iteration.isSuspended) return apply();
     const start = meter.now();
     if (!passthrough) iteration.pass = "update";
     meter.pass = "update";
@@ -150,9 +151,9 @@ export class Interceptor {
     try {
       apply();
       iteration.endPass();
-      this.#forgetRollbacks();
+      if (!this.#confirming) this.#forgetRollbacks();
     } catch (error) {
-      this.#abort();
+      this.abort();
       throw error;
     } finally {
       iteration.pass = null;
@@ -160,12 +161,29 @@ export class Interceptor {
     }
     iteration.busyMs += meter.now() - start;
     residency.tick();
+    if (!this.#confirming) this.close();
+  }
+
+  /** An update whose success the device tells later: until `confirmed` resolves it can be undone. */
+  async updateConfirmed(apply: () => void, confirmed: () => Promise<void>): Promise<void> {
+    this.#confirming = true;
+    try {
+      apply();
+      await confirmed();
+    } catch (error) {
+      if (this.#context.iteration.isOpen) this.abort();
+      throw error;
+    } finally {
+      this.#confirming = false;
+    }
     this.close();
   }
 
   /** Ends the open iteration, if there is one. */
   close(): void {
-    if (this.#context.iteration.isOpen) this.#context.finished();
+    const { iteration, finished } = this.#context;
+    if (iteration.isSuspended || this.#confirming) return;
+    if (iteration.isOpen) finished();
     this.#forgetRollbacks();
     this.#weights = new Set();
   }
@@ -185,6 +203,7 @@ export class Interceptor {
     residency.tick();
     this.#present(inputs);
     if (iteration.pass !== null) return this.#recorded(name, inputs, attributes);
+    if (iteration.countsForeign) iteration.foreignKernels++;
     this.#reserve(name, inputs, attributes, undefined);
     return this.#nested(name, inputs, attributes, undefined);
   }
@@ -320,10 +339,18 @@ export class Interceptor {
     xs: EngineTensor[],
     dy: EngineTensor | null | undefined,
     allowNone = false,
-  ): { value: EngineTensor; grads: (EngineTensor | null)[] } {
-    const { iteration, meter, residency, passthrough } = this.#context;
-    const { state } = this.#engine;
-    if (state.gradientDepth > 0 || iteration.pass !== null) return this.#original.gradients(f, xs, dy, allowNone);
+  ): Gradients {
+    const { iteration, passthrough } = this.#context;
+    if (this.#engine.state.gradientDepth > 0 || iteration.pass !== null)
+      return this.#original.gradients(f, xs, dy, allowNone);
+    this.#mayBlock();
+    if (passthrough) return this.#asStock(f, xs, dy, allowNone);
+    return this.begin({ f, xs, dy: dy ?? null, allowNone }).run();
+  }
+
+  /** Opens an iteration. Its passes run when the caller drives what is returned. */
+  begin(request: GradientRequest): TrainingCall {
+    const { iteration, residency } = this.#context;
     if (this.#engine.backend !== residency.adapter.backend) {
       throw new VdnnError(
         "ERR_BACKEND",
@@ -333,92 +360,52 @@ export class Interceptor {
       );
     }
     this.close();
-    this.#weights = new Set(xs.map((x) => x.dataId));
+    this.#weights = new Set(request.xs.map((x) => x.dataId));
+    iteration.begin();
+    return new TrainingCall(this.#context, request, () => this.abort());
+  }
+
+  /** Stock TF.js, only timed. */
+  #asStock(
+    f: () => EngineTensor,
+    xs: EngineTensor[],
+    dy: EngineTensor | null | undefined,
+    allowNone: boolean,
+  ): Gradients {
+    const { iteration, meter, residency } = this.#context;
+    this.close();
     const start = meter.now();
     iteration.begin();
-    meter.mark();
-    if (!passthrough) iteration.pass = "forward";
     meter.pass = "forward";
     try {
-      const result = passthrough
-        ? this.#original.gradients(f, xs, dy, allowNone)
-        : this.#forwardAndBackward(f, xs, dy ?? null, allowNone);
-      iteration.endPass();
-      residency.rescueDropped();
-      return result;
+      return this.#original.gradients(f, xs, dy, allowNone);
     } catch (error) {
-      this.#abort();
+      this.abort();
       throw error;
     } finally {
-      iteration.pass = null;
       meter.pass = undefined;
-      meter.layer = undefined;
       iteration.busyMs += meter.now() - start;
       residency.tick();
     }
   }
 
-  #forwardAndBackward(
-    f: () => EngineTensor,
-    xs: EngineTensor[],
-    dy: EngineTensor | null,
-    allowNone: boolean,
-  ): { value: EngineTensor; grads: (EngineTensor | null)[] } {
-    const engine = this.#engine;
-    const { iteration, layers, meter } = this.#context;
-    if (xs.length === 0) throw new Error("gradients() received an empty list of xs.");
-    if (dy !== null && dy.dtype !== "float32") throw new Error(`dy must have 'float32' dtype, but has '${dy.dtype}'`);
-    let y: EngineTensor;
-    engine.startTape();
-    const tape = engine.state.activeTape ?? [];
-    try {
-      y = engine.tidy("forward", f);
-    } catch (error) {
-      tape.forEach(disposeSaved);
-      throw error;
-    } finally {
-      engine.endTape();
-      engine.state.activeTape = null;
-    }
-    try {
-      if (!isTensor(y)) throw notATensor(y);
-      const nodes = relevantNodes(tape, xs, y);
-      if (!allowNone && nodes.length === 0) {
-        throw new Error(
-          "Cannot compute gradient of y=f(x) with respect to x. Make sure that the f you passed encloses all operations " +
-            "that lead from x to y.",
-        );
-      }
-      iteration.pass = "backward";
-      meter.pass = "backward";
-      const used = new Set(nodes.map((node) => node.id));
-      for (const node of tape) if (!used.has(node.id)) disposeSaved(node);
-      return engine.tidy("backward", () => {
-        const upstream = dy ?? ones(engine, y.shape);
-        const pass = backwardPass(engine, nodes, xs, y, upstream);
-        const grads = this.#drive(pass, layers);
-        return { value: y, grads };
-      });
-    } finally {
-      tape.forEach(disposeSaved);
-    }
-  }
-
-  #drive(pass: ReturnType<typeof backwardPass>, layers: LayerTracker): (EngineTensor | null)[] {
-    let current: TapeNode | null = null;
-    const layerOfNode = (): string => {
-      const layer = current?.layer ?? "";
-      return typeof layer === "number" ? `${current?.kernelName ?? ""}_${layer}` : layer;
-    };
-    return layers.following(layerOfNode, () =>
-      driveBlocking(pass, ({ node }) => {
-        current = node;
-      }),
+  /** A training call that cannot wait is refused where it would have to, and while another one waits. */
+  #mayBlock(): void {
+    const { iteration, residency, mayOffload } = this.#context;
+    const { asynchronous, name } = residency.adapter;
+    if (asynchronous === undefined || !(mayOffload || iteration.isSuspended)) return;
+    const why = iteration.isSuspended ? "while another training call waits" : "under a policy that offloads";
+    throw new VdnnError(
+      "ERR_BACKEND",
+      `${name} cannot wait inside synchronous code, so gradients cannot be computed synchronously ${why}; use ` +
+        "`await session.minimize(optimizer, f)` for optimizer.minimize and `await session.variableGrads(f)` for tf.variableGrads " +
+        "(model.fit, fitDataset and trainOnBatch work as they are)",
+      { backend: name },
     );
   }
 
   /** The step failed: everything is as before it. */
-  #abort(): void {
+  abort(): void {
     const { iteration } = this.#context;
     const rollbacks = [...this.#rollbacks.values()];
     this.#rollbacks.clear();
@@ -606,13 +593,3 @@ function firstTensor(inputs: NamedTensors): EngineTensor | null {
 const SHARING: ReadonlySet<string> = new Set(["Reshape", "ExpandDims", "Cast"]);
 /** Kernels that may hand their input's dataId on, likewise. */
 const PASSING: ReadonlySet<string> = new Set([...SHARING, "Identity"]);
-
-function ones(engine: Engine, shape: number[]): EngineTensor {
-  return engine.makeTensor(new Float32Array(elementCount(shape)).fill(1), shape, "float32");
-}
-
-function notATensor(value: unknown): Error {
-  return value instanceof Promise
-    ? new VdnnError("ERR_INVALID_OPTION", "the function to differentiate returned a promise")
-    : new Error("The result y returned by f() must be a tensor.");
-}

@@ -16,6 +16,8 @@ import type { Residency } from "./residency.ts";
 
 /** How many tensors are read from the spill file into host memory ahead of their prefetch. */
 const READ_AHEAD = 8;
+/** Kernels whose inputs an awaiting driver has there before it goes on: as many as the gradient of one op runs, and more. */
+export const LOOK_AHEAD = 24;
 
 export class Iteration {
   readonly log: OpLog = new OpLog();
@@ -28,11 +30,18 @@ export class Iteration {
   #deviated = false;
   #aheadCursor = 0;
   #prefetched = 0;
+  /** Prefetches of data that was still on its way out. */
+  readonly #late = new Map<Block, boolean>();
   /** Null outside an iteration. */
   pass: Pass | null = null;
   /** Time spent inside the training calls, ms. */
   busyMs = 0;
   isOpen = false;
+  /** Its driver waits between two nodes: what runs now is not part of it. */
+  isSuspended = false;
+  /** Kernels that run now are counted: the driver waits in the middle of the step. */
+  countsForeign = false;
+  foreignKernels = 0;
 
   constructor(
     residency: Residency,
@@ -59,6 +68,7 @@ export class Iteration {
   begin(): void {
     this.isOpen = true;
     this.busyMs = 0;
+    this.foreignKernels = 0;
     this.#deviated = false;
     this.#aheadCursor = 0;
     this.#prefetched = 0;
@@ -135,8 +145,10 @@ export class Iteration {
     const complete = follower?.isComplete ?? false;
     follower?.unbind();
     this.#follower = null;
+    this.#late.clear();
     this.#replay.clear();
     this.isOpen = false;
+    this.isSuspended = false;
     this.pass = null;
     return { mode, followed, complete };
   }
@@ -177,6 +189,8 @@ export class Iteration {
   #offload(follower: Follower, tensor: number, tier: Tier, keep: boolean): void {
     this.#withBlock(follower, tensor, (block) => {
       const nextUse = follower.nextUse(tensor);
+      // A synchronous pass cannot wait until it is back.
+      if (this.#isAsynchronous && !this.#residency.hasCopy(block) && this.#staysInPass(follower, tensor)) return;
       try {
         if (keep) this.#residency.copy(block, nextUse);
         else this.#residency.offload(block, nextUse);
@@ -186,6 +200,15 @@ export class Iteration {
         if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;
       }
     });
+  }
+
+  get #isAsynchronous(): boolean {
+    return this.#residency.adapter.asynchronous !== undefined;
+  }
+
+  /** Between the nodes of a backward pass its driver waits; the other passes run in one go. */
+  #staysInPass(follower: Follower, tensor: number): boolean {
+    return this.pass !== "backward" && follower.isUsedSoon(tensor, LOOK_AHEAD);
   }
 
   #prefetch(follower: Follower, step: Extract<PlanStep, { kind: "prefetch" }>): void {
@@ -198,10 +221,29 @@ export class Iteration {
 
   /** What has no room now comes when a kernel asks for it, and then the budget has the last word. */
   #bringAhead(block: Block, keepCopy: boolean): void {
+    if (this.#isAsynchronous && this.#residency.arrival(block) !== null) {
+      this.#late.set(block, keepCopy);
+      return;
+    }
     try {
       this.#residency.ensure(block, true, keepCopy);
     } catch (error) {
       if (!hasCode(error, "ERR_OUT_OF_MEMORY") && !hasCode(error, "ERR_HOST_MEMORY")) throw error;
+    }
+  }
+
+  /** What the driver should wait for before the next kernels run: prefetches that were too early, and their inputs as planned. */
+  *awaited(): Generator<Block, void> {
+    yield* this.#late.keys();
+    if (this.#follower !== null) yield* this.#follower.readsOfNext(LOOK_AHEAD);
+  }
+
+  /** Prefetches what has arrived since the plan asked for it. */
+  bringLate(): void {
+    for (const [block, keepCopy] of this.#late) {
+      if (this.#residency.arrival(block) !== null) continue;
+      this.#late.delete(block);
+      this.#bringAhead(block, keepCopy);
     }
   }
 

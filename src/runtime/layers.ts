@@ -31,14 +31,9 @@ export class LayerTracker {
     return this.#followed === null ? this.#stack.at(-1) : this.#followed();
   }
 
-  /** Runs `work` with the layer's name asked for as it goes: the backward pass, node by node. */
-  following<T>(name: () => string, work: () => T): T {
+  /** From now on the layer's name is asked for: the backward pass, node by node. Null ends it. */
+  follow(name: (() => string) | null): void {
     this.#followed = name;
-    try {
-      return work();
-    } finally {
-      this.#followed = null;
-    }
   }
 
   install(): void {

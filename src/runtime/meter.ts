@@ -38,6 +38,8 @@ export class Meter {
   #markMovingMs = 0;
   #vaultAtStart: VaultStats | null = null;
   demandFetches = 0;
+  /** Copies between device and host since the session began. */
+  copies = 0;
   iteration = 0;
   layer: string | undefined;
   pass: LaneEvent["pass"];
@@ -106,19 +108,42 @@ export class Meter {
     return { kind: "counter", timeMs: this.now() - this.#originMs, deviceBytes: usedBytes, hostBytes, spillBytes };
   }
 
-  /** A copy between device and host, on the compute thread; `stallMs` of it was waiting for a stream. */
-  moved(lane: "offload" | "prefetch", block: Block, startMs: number, stallMs: number): void {
+  /**
+   * A copy between device and host, on the compute thread; `stallMs` of it was waiting for a stream.
+   *
+   * @param travels it was only queued here, and `travelled` tells the rest
+   */
+  moved(lane: "offload" | "prefetch", block: Block, startMs: number, stallMs: number, travels = false): void {
     const durationMs = this.now() - startMs;
     this.movingMs += durationMs;
+    this.copies++;
     if (lane === "offload") this.#totals.offloadBytes += block.bytes;
     else this.#totals.prefetchBytes += block.bytes;
     const copied = this.#copied[lane];
-    copied.bytes += block.bytes;
-    copied.ms += durationMs - stallMs;
+    if (!travels) {
+      copied.bytes += block.bytes;
+      copied.ms += durationMs - stallMs;
+    }
     this.#totals.copyMs += durationMs - stallMs;
     this.#totals.stallMs += stallMs;
     this.span(lane, `block ${block.id}`, startMs, durationMs, block.bytes);
     if (stallMs > 0) this.span("stall", "wait for stream", startMs, stallMs);
+  }
+
+  /** An awaiting driver waited for copies since `startMs`. */
+  waited(startMs: number): void {
+    const durationMs = this.now() - startMs;
+    this.#totals.stallMs += durationMs;
+    this.span("stall", "wait for copies", startMs, durationMs);
+  }
+
+  /** A copy travelled to the host beside compute, on a stream. */
+  travelled(bytes: number, startMs: number): void {
+    const durationMs = this.now() - startMs;
+    const copied = this.#copied.offload;
+    copied.bytes += bytes;
+    copied.ms += durationMs;
+    this.span("offload", "to the host", startMs, durationMs, bytes);
   }
 
   /** A copy between host and spill file, on a stream's own thread. */

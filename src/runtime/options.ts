@@ -28,6 +28,10 @@ export interface VirtualizeOptions {
   readonly selfTest?: boolean;
   /** Test mode: offload everything that may leave after every kernel. Slow, and it finds what depends on luck. Default false. */
   readonly adversarial?: boolean;
+  /**
+   * Baseline mode on backends that cannot block: wait for each copy at once instead of letting it run beside compute. Default false.
+   */
+  readonly awaitEachCopy?: boolean;
   /** Called at the end of each training iteration. */
   readonly onIteration?: (result: IterationResult) => void;
   /** Clock in ms. Default `performance.now`. */
@@ -45,6 +49,7 @@ export interface SessionOptions {
   readonly history: boolean;
   readonly selfTest: boolean;
   readonly adversarial: boolean;
+  readonly awaitEachCopy: boolean;
   readonly onIteration: ((result: IterationResult) => void) | null;
   readonly now: () => number;
 }
@@ -63,6 +68,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "history",
   "selfTest",
   "adversarial",
+  "awaitEachCopy",
   "onIteration",
   "now",
 ]);
@@ -94,6 +100,7 @@ export function parseOptions(options: VirtualizeOptions): SessionOptions {
     history: options.history ?? false,
     selfTest: options.selfTest ?? true,
     adversarial: options.adversarial ?? false,
+    awaitEachCopy: options.awaitEachCopy ?? false,
     onIteration: options.onIteration ?? null,
     now: options.now ?? (() => performance.now()),
   };

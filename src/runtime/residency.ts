@@ -10,10 +10,11 @@
  * device at most one, a *clean copy* (no kernel writes into a buffer that it did not make, so the copy stays true); a block is
  * never released while it is pinned by the kernel that runs.
  */
-import type { DeviceAdapter } from "../backends/adapter.ts";
+import type { DeviceAdapter, QueuedCopy } from "../backends/adapter.ts";
 import { hasCode, VdnnError } from "../errors.ts";
 import type { HostSlot } from "../memory/host-pool.ts";
 import type { Parcel, Vault } from "../memory/vault.ts";
+import type { Stream } from "../memory/stream.ts";
 import { type Block, type Entry, newBlock, newEntry } from "./block.ts";
 import { EntryTable } from "./entry-table.ts";
 import {
@@ -36,6 +37,8 @@ export interface ResidencyOptions {
   readonly meter: Meter;
   /** Device budget in bytes; Infinity when there is none. */
   readonly budgetBytes: number;
+  /** Carries copies to the host on a device that cannot block; null where the adapter copies at once. */
+  readonly offloadStream: Stream<DeviceCopy> | null;
   /** Chooses what leaves when room is needed, or null when nothing may. */
   readonly chooseVictim: (needBytes: number) => Block | null;
   /** Position of a block's next use; larger = needed later. */
@@ -48,12 +51,21 @@ export interface ResidencyOptions {
   readonly refused: (needBytes: number) => void;
 }
 
+/** A copy of `QueueStream`: the device fills the slot. */
+export interface DeviceCopy {
+  readonly finish: QueuedCopy;
+  readonly slot: HostSlot;
+}
+
 export class Residency {
   readonly adapter: DeviceAdapter;
   readonly #options: ResidencyOptions;
   readonly #entries = new EntryTable();
   readonly #away: EngineBackend;
   #endAnnouncements: () => void = () => undefined;
+  #endBound: () => void = () => undefined;
+  /** Smaller blocks stay on the device. */
+  readonly #smallestBytes: number;
   #nextBlock = 0;
   #usedBytes = 0;
   #limitBytes: number;
@@ -72,6 +84,7 @@ export class Residency {
     this.#options = options;
     this.adapter = options.adapter;
     this.#limitBytes = options.budgetBytes;
+    this.#smallestBytes = options.adapter.asynchronous?.smallestBytes ?? 0;
     this.#away = awayBackend(this);
   }
 
@@ -160,6 +173,12 @@ export class Residency {
     this.#endAnnouncements = adapter.announce((bytes) => {
       if (this.#usedBytes + bytes > this.#limitBytes && !this.#moving) this.makeRoom(bytes);
     });
+    const { asynchronous } = adapter;
+    this.#endBound =
+      asynchronous?.bound({
+        limitBytes: () => (this.#settling ? Number.POSITIVE_INFINITY : this.#limitBytes + asynchronous.reservedBytes),
+        release: (bytes) => this.#release(bytes),
+      }) ?? this.#endBound;
     for (const variable of Object.values(engine.state.registeredVariables)) {
       const entry = this.adopt(variable.dataId);
       if (entry !== undefined) entry.block.variables++;
@@ -181,6 +200,7 @@ export class Residency {
   uninstall(): void {
     const { storage, backend } = this.adapter;
     this.#endAnnouncements();
+    this.#endBound();
     for (const owner of [storage, backend] as object[]) {
       for (const name of ["delete", "set", "incRef"])
         if (Object.hasOwn(owner, name)) Reflect.deleteProperty(owner, name);
@@ -277,6 +297,23 @@ export class Residency {
     return undefined;
   }
 
+  /** What the ledger does not see (data made before the session) leaves tensors less room than the budget says. */
+  #release(bytes: number): void {
+    const before = this.#usedBytes;
+    this.#sendAway(0, before - bytes);
+    if (this.#usedBytes === before) throw this.#options.outOfMemory(bytes);
+  }
+
+  /** The block is of a size that moves. */
+  isMovable({ bytes }: Block): boolean {
+    return bytes >= this.#smallestBytes;
+  }
+
+  /** Resolves when the bytes of a block are in the vault or on the device; null when they are. */
+  arrival({ residency, parcel }: Block): Promise<void> | null {
+    return residency === "away" && parcel !== null ? this.#options.vault.arrival(parcel) : null;
+  }
+
   /** Copies a block to the vault, if it has no copy there, and frees its device memory. @param nextUse larger = needed later */
   offload(block: Block, nextUse: number): void {
     if (this.copy(block, nextUse)) this.#vacate(block, "away");
@@ -286,24 +323,35 @@ export class Residency {
   copy(block: Block, nextUse: number): boolean {
     const { vault, meter } = this.#options;
     const first = firstAlive(block);
-    if (block.residency !== "device" || first === undefined || !isMovable(first.dtype)) return false;
+    if (block.residency !== "device" || first === undefined || !isMovable(first.dtype) || !this.isMovable(block))
+      return false;
     if (block.parcel !== null) return true;
     const stalledMs = vault.stats.stallMs;
     const start = meter.now();
-    block.parcel = this.#put(block, nextUse, (slot) => this.adapter.copyOut(first.dataId, slot.view));
-    meter.moved("offload", block, start, vault.stats.stallMs - stalledMs);
+    block.parcel = this.#put(() => this.#send(block, first.dataId, nextUse));
+    meter.moved("offload", block, start, vault.stats.stallMs - stalledMs, this.#options.offloadStream !== null);
     return true;
   }
 
   /** Clean copies make room on the host for what has no other place. */
-  #put(block: Block, nextUse: number, fill: (slot: HostSlot) => void): Parcel {
-    const { vault } = this.#options;
+  #put(send: () => Parcel): Parcel {
     try {
-      return vault.put(block.bytes, nextUse, fill);
+      return send();
     } catch (error) {
       if (!hasCode(error, "ERR_HOST_MEMORY") || !this.#forgetCopies()) throw error;
-      return vault.put(block.bytes, nextUse, fill);
+      return send();
     }
+  }
+
+  #send({ bytes }: Block, dataId: DataId, nextUse: number): Parcel {
+    const { vault, offloadStream } = this.#options;
+    const { asynchronous } = this.adapter;
+    if (offloadStream === null || asynchronous === undefined) {
+      return vault.put(bytes, nextUse, (slot) => this.adapter.copyOut(dataId, slot.view));
+    }
+    return vault.putLater(bytes, nextUse, (slot) =>
+      offloadStream.submit({ finish: asynchronous.queueCopyOut(dataId), slot }),
+    );
   }
 
   /** Gives the host memory of all clean copies back. False when there were none. */
@@ -320,7 +368,8 @@ export class Residency {
 
   /** Frees the device memory of a block. Without a copy in the vault its bytes come back only by running kernels again. */
   drop(block: Block): void {
-    if (block.residency === "device") this.#vacate(block, block.parcel === null ? "dropped" : "away");
+    if (block.residency === "device" && this.isMovable(block))
+      this.#vacate(block, block.parcel === null ? "dropped" : "away");
   }
 
   /** Makes sure that the block is on the device. @param keepCopy leaves the copy in the vault, for the next absence */
@@ -331,8 +380,35 @@ export class Residency {
       this.#options.rebuild(block);
       return;
     }
+    if (this.arrival(block) !== null) {
+      this.#remake(block);
+      return;
+    }
     this.makeRoom(block.bytes);
     this.#bringIn(block, keepCopy);
+  }
+
+  /** Nobody can wait here for data that is on its way. It is made again, and what arrives is a clean copy of it. */
+  #remake(block: Block): void {
+    block.residency = "dropped";
+    try {
+      this.#options.rebuild(block);
+    } catch (cause) {
+      block.residency = "away";
+      if (!hasCode(cause, "ERR_DATA_DROPPED")) throw cause;
+      throw new VdnnError(
+        "ERR_BACKEND",
+        `a kernel asked for ${block.bytes} bytes that are on their way to the host, and ${this.adapter.name} cannot wait inside ` +
+          "synchronous code; await the training call before its tensors are used, or raise deviceMemory",
+        { backend: this.adapter.name, bytes: block.bytes },
+        { cause },
+      );
+    }
+  }
+
+  /** The block could be brought back at once after it left: a copy of it has arrived. */
+  hasCopy({ parcel }: Block): boolean {
+    return parcel !== null && this.#options.vault.arrival(parcel) === null;
   }
 
   /** Rebuilds what was dropped although tensors on it are still alive, while its recipe is valid. */
@@ -379,9 +455,18 @@ export class Residency {
       return this.adapter.backend.readSync(dataId);
     }
     const { vault } = this.#options;
-    const values = viewAs(entry.dtype, new Uint8Array(vault.open(entry.block.parcel).view));
+    const bytes = new Uint8Array(vault.open(entry.block.parcel).view);
     vault.prefer(entry.block.parcel, "host");
-    return values;
+    return this.adapter.asynchronous?.decode(bytes, entry.dtype) ?? viewAs(entry.dtype, bytes);
+  }
+
+  /** `readAway` for a reader who can wait. */
+  async readLater(dataId: DataId): Promise<Values> {
+    const block = this.#entries.get(dataId)?.block;
+    if (block !== undefined) await this.arrival(block);
+    if (block?.residency === "away" || this.adapter.asynchronous === undefined) return this.readAway(dataId);
+    if (block !== undefined) this.ensure(block, false);
+    return this.adapter.backend.read(dataId);
   }
 
   /** One tensor on an absent dataId is gone. Returns true when it was the last. */
@@ -399,7 +484,7 @@ export class Residency {
     if (known !== undefined) return known;
     const tensor = this.adapter.describe(record);
     if (tensor === null) return undefined;
-    const { shape, dtype } = tensor;
+    const { shape, dtype, bytes } = tensor;
     const shared = this.#sharedBlock;
     if (shared !== null) {
       const entry = newEntry(dataId, shape, dtype, shared);
@@ -407,7 +492,7 @@ export class Residency {
       this.#entries.add(entry);
       return entry;
     }
-    const block = newBlock(this.#nextBlock++, this.#clock, dataId, shape, dtype);
+    const block = newBlock(this.#nextBlock++, this.#clock, dataId, shape, dtype, bytes);
     const entry = block.entries[0] as Entry;
     this.#entries.add(entry);
     this.#grow(block.bytes);
@@ -516,7 +601,7 @@ function awayBackend(residency: Residency): EngineBackend {
   const entryOf = (dataId: DataId): Entry | undefined => residency.entry(dataId);
   return {
     readSync: (dataId) => residency.readAway(dataId),
-    read: (dataId) => Promise.resolve().then(() => residency.readAway(dataId)),
+    read: (dataId) => Promise.resolve().then(() => residency.readLater(dataId)),
     disposeData: (dataId, force = false) => residency.disposeAway(dataId, force),
     refCount: (dataId) => entryOf(dataId)?.awayReferences ?? 0,
     incRef(dataId) {

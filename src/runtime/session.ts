@@ -2,31 +2,37 @@
  * A session: TensorFlow.js virtualized, from `virtualize` to `dispose`. It puts the parts together and decides nothing that a
  * policy or a plan could decide.
  */
+import type * as tfjs from "@tensorflow/tfjs";
 import { adapterFor } from "../backends/index.ts";
 import { VdnnError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { HostPool } from "../memory/host-pool.ts";
+import { QueueStream } from "../memory/queue-stream.ts";
 import { SpillFile } from "../memory/spill-file.ts";
+import type { Stream } from "../memory/stream.ts";
 import { Vault } from "../memory/vault.ts";
 import { WorkerStream } from "../memory/worker-stream.ts";
 import type { Machine } from "../plan/policy.ts";
 import type { TraceHistory } from "../report/history.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import { formatBytes } from "../units.ts";
+import { AwaitingDriver, type VariableGradients } from "./awaiting.ts";
 import type { Block } from "./block.ts";
 import type { CompiledPlan } from "./follower.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Interceptor } from "./intercept.ts";
-import { Iteration } from "./iteration.ts";
+import { Iteration, LOOK_AHEAD } from "./iteration.ts";
 import { LayerTracker } from "./layers.ts";
 import { Meter } from "./meter.ts";
+import { awaitInModels } from "./models.ts";
+import { isRandom } from "./oplog.ts";
 import { interceptOptimizers } from "./optimizers.ts";
 import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
 import { outOfMemory } from "./out-of-memory.ts";
 import { Planner } from "./planner.ts";
 import { Recording } from "./recording.ts";
-import { Residency } from "./residency.ts";
-import { checkVersion, proveRelu, trainToy } from "./self-test.ts";
+import { type DeviceCopy, Residency } from "./residency.ts";
+import { checkVersion, proveRelu, proveReluLater, type ReluProof, trainToy, trainToyLater } from "./self-test.ts";
 import { chooseVictim, mayLeave, type VictimContext } from "./victim.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
@@ -47,36 +53,75 @@ const proven = new WeakSet<object>();
 export async function virtualize(tf: TensorFlow, options: VirtualizeOptions = {}): Promise<Session> {
   checkVersion(tf);
   await tf.ready();
-  return attach(tf, options);
+  const engine = engineOf(tf);
+  const adapter = adapterFor(engine);
+  if (adapter.asynchronous === undefined) return attach(tf, options);
+  const parsed = parse(engine, options);
+  const relu = await proveReluLater(engine);
+  if (parsed.selfTest && !proven.has(engine.backend)) {
+    await selfTestLater(tf, parsed, relu);
+    proven.add(engine.backend);
+  }
+  return new Session(tf, parsed, relu);
 }
 
-/** `virtualize` for callers that cannot await; the backend must be ready. */
+/** `virtualize` for callers that cannot await; the backend must be ready, and one that blocks. */
 export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session {
   checkVersion(tf);
-  const parsed = parseOptions(options);
   const engine = engineOf(tf);
-  if (active.has(engine)) {
+  const parsed = parse(engine, options);
+  if (adapterFor(engine).asynchronous !== undefined) {
     throw new VdnnError(
-      "ERR_SESSION_ACTIVE",
-      "this TensorFlow.js is virtualized already; dispose the other session first",
+      "ERR_BACKEND",
+      `${engine.backendName} can only be awaited; use \`await virtualize(tf, options)\` instead of attach`,
+      { backend: engine.backendName },
     );
   }
   if (parsed.selfTest && !proven.has(engine.backend)) {
     selfTest(tf, parsed);
     proven.add(engine.backend);
   }
-  return new Session(tf, parsed);
+  return new Session(tf, parsed, proveRelu(engine));
+}
+
+function parse(engine: Engine, options: VirtualizeOptions): SessionOptions {
+  const parsed = parseOptions(options);
+  if (!active.has(engine)) return parsed;
+  throw new VdnnError(
+    "ERR_SESSION_ACTIVE",
+    "this TensorFlow.js is virtualized already; dispose the other session first",
+  );
+}
+
+function toySession(tf: TensorFlow, { now }: SessionOptions, relu: ReluProof): Session {
+  return new Session(tf, { ...parseOptions({ policy: "vdnn-all", adversarial: true }), now }, relu);
 }
 
 function selfTest(tf: TensorFlow, options: SessionOptions): void {
   const expected = trainToy(tf);
-  const toy = new Session(tf, { ...parseOptions({ policy: "vdnn-all", adversarial: true }), now: options.now });
+  const toy = toySession(tf, options, proveRelu(engineOf(tf)));
   let found: string;
   try {
     found = trainToy(tf);
   } finally {
     toy.detach();
   }
+  compareToys(tf, expected, found);
+}
+
+async function selfTestLater(tf: TensorFlow, options: SessionOptions, relu: ReluProof): Promise<void> {
+  const expected = await trainToyLater(tf, (optimizer, loss, weights) => optimizer.minimize(loss, false, weights));
+  const toy = toySession(tf, options, relu);
+  let found: string;
+  try {
+    found = await trainToyLater(tf, (optimizer, loss, weights) => toy.minimize(optimizer, loss, false, weights));
+  } finally {
+    await toy.dispose();
+  }
+  compareToys(tf, expected, found);
+}
+
+function compareToys(tf: TensorFlow, expected: string, found: string): void {
   if (found === expected) return;
   throw new VdnnError(
     "ERR_PARITY",
@@ -88,6 +133,7 @@ function selfTest(tf: TensorFlow, options: SessionOptions): void {
 
 export class Session {
   readonly backend: string;
+  readonly #tf: TensorFlow;
   readonly #engine: Engine;
   readonly #options: SessionOptions;
   readonly #meter: Meter;
@@ -102,20 +148,27 @@ export class Session {
   readonly #results: IterationResult[] = [];
   readonly #warnings: string[] = [];
   readonly #recording = new Recording();
+  /** Null on a backend that blocks: the thread that computes copies too. */
+  readonly #offloadStream: Stream<DeviceCopy> | null;
+  readonly #driver: AwaitingDriver | null;
+  readonly #restoreModels: () => void;
   #graph: Graph | null = null;
   #attached = true;
+  #warnedOfForeign = false;
 
   /** Use `virtualize` or `attach`. */
-  constructor(tf: TensorFlow, options: SessionOptions) {
+  constructor(tf: TensorFlow, options: SessionOptions, proof: ReluProof) {
     const engine = engineOf(tf);
     const adapter = adapterFor(engine);
-    const proof = proveRelu(engine);
+    const { asynchronous } = adapter;
+    this.#tf = tf;
     this.#engine = engine;
     this.#options = options;
     this.backend = adapter.name;
     this.#meter = new Meter(options.now, options);
     this.#vault = makeVault(options, this.#meter);
     this.#meter.vault = this.#vault;
+    this.#offloadStream = asynchronous === undefined ? null : deviceStream(this.#meter);
     this.#planner = new Planner(options.policy);
     this.#layers = new LayerTracker(tf);
     this.#residency = new Residency({
@@ -123,7 +176,8 @@ export class Session {
       adapter,
       vault: this.#vault,
       meter: this.#meter,
-      budgetBytes: options.deviceBytes,
+      budgetBytes: options.deviceBytes - (asynchronous?.reservedBytes ?? 0),
+      offloadStream: this.#offloadStream,
       chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
       nextUse: (block) => this.#victims().nextUse(block),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
@@ -160,12 +214,58 @@ export class Session {
           update: (_gradients, apply) => this.#interceptor.update(apply),
           variable: (name, apply) => this.#layers.within(name.split("/")[0] ?? name, apply),
         });
+    this.#driver =
+      asynchronous === undefined || options.policy.passthrough
+        ? null
+        : new AwaitingDriver({
+            device: asynchronous,
+            tf,
+            interceptor: this.#interceptor,
+            iteration: this.#iteration,
+            residency: this.#residency,
+            vault: this.#vault,
+            meter: this.#meter,
+            awaitEachCopy: options.awaitEachCopy,
+          });
+    this.#restoreModels = this.#driver === null ? () => undefined : awaitInModels(tf, this.#driver);
     options.logger?.debug({ backend: this.backend, policy: options.policy.name }, "vdnn attached");
+  }
+
+  /**
+   * `optimizer.minimize` that can wait for copies. On a backend that blocks it is the same as that. Training calls that are
+   * made at once run one after the other.
+   *
+   * @throws VdnnError `ERR_OUT_OF_MEMORY`, `ERR_HOST_MEMORY`, `ERR_BACKEND`; the step is undone then
+   */
+  async minimize(
+    optimizer: tfjs.Optimizer,
+    f: () => tfjs.Scalar,
+    returnCost: boolean = false,
+    varList?: tfjs.Variable[],
+  ): Promise<tfjs.Scalar | null> {
+    return this.#driver === null
+      ? optimizer.minimize(f, returnCost, varList)
+      : this.#driver.minimize(optimizer, f, returnCost, varList);
+  }
+
+  /** `tf.variableGrads` that can wait for copies. */
+  async variableGrads(f: () => tfjs.Scalar, varList?: tfjs.Variable[]): Promise<VariableGradients> {
+    return this.#driver === null ? this.#tf.variableGrads(f, varList) : this.#driver.variableGrads(f, varList);
   }
 
   /** Exact device bytes now. */
   get deviceBytes(): number {
     return this.#residency.usedBytes;
+  }
+
+  /** Bytes that are allocated on the device now, freed buffers in the backend's pool included; where the backend tells. */
+  get allocatedDeviceBytes(): number | null {
+    return this.#residency.adapter.asynchronous?.allocatedBytes ?? null;
+  }
+
+  /** The most of that since the session began. */
+  get peakAllocatedDeviceBytes(): number | null {
+    return this.#residency.adapter.asynchronous?.peakAllocatedBytes ?? null;
   }
 
   /** What was measured so far. */
@@ -218,8 +318,10 @@ export class Session {
 
   /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */
   async dispose(): Promise<void> {
+    await this.#driver?.idle();
     this.detach();
     await this.#vault.close();
+    await this.#offloadStream?.close();
   }
 
   /** The synchronous part of `dispose`; the spill streams end with the process. */
@@ -229,6 +331,7 @@ export class Session {
     // The one step that can fail. The session goes on then, and can be disposed when tensors were.
     this.#residency.settle();
     this.#attached = false;
+    this.#restoreModels();
     this.#restoreOptimizers();
     this.#layers.uninstall();
     this.#interceptor.uninstall();
@@ -246,7 +349,23 @@ export class Session {
           ? follower.nextUse(block.index)
           : (this.#residency.clock - block.lastTouch) / 1e6,
       isWeight: (block) => this.#interceptor.isWeight(block),
+      canReturn: (block) => this.#offloadStream === null || this.#canReturn(block),
     };
+  }
+
+  /**
+   * On a device that cannot block, what leaves in a synchronous stretch comes back in the same one only if a copy had arrived
+   * before, or by running its recorded kernel again.
+   */
+  #canReturn(block: Block): boolean {
+    if (!this.#residency.isMovable(block)) return false;
+    if (this.#residency.hasCopy(block)) return true;
+    const { follower, isOpen, pass } = this.#iteration;
+    if (follower !== null && block.index >= 0 && pass !== null && !follower.isUsedSoon(block.index, LOOK_AHEAD))
+      return true;
+    // An update replaces the weights that recorded kernels read.
+    if (!isOpen || pass === "update") return false;
+    return block.entries.some(({ alive, producer }) => alive && producer !== null && !isRandom(producer.name));
   }
 
   #afterKernel(): void {
@@ -280,9 +399,22 @@ export class Session {
     if (followed === null && !passthrough) this.#learn();
     else if (followed !== null && complete && followed.timings !== null) this.#calibrate(followed);
     this.#iteration.log.clear();
-    this.#results.push(result);
-    this.#options.logger?.debug({ iteration: result }, "vdnn iteration");
-    this.#options.onIteration?.(result);
+    const { foreignKernels } = this.#iteration;
+    if (foreignKernels > 0) this.#warnOfForeign(result, foreignKernels);
+    const whole = foreignKernels > 0 ? { ...result, foreignKernels } : result;
+    this.#results.push(whole);
+    this.#options.logger?.debug({ iteration: whole }, "vdnn iteration");
+    this.#options.onIteration?.(whole);
+  }
+
+  #warnOfForeign({ index }: IterationResult, kernels: number): void {
+    const warning =
+      `${kernels} kernels of other code ran while a training step waited for copies (iteration ${index}); they are outside its ` +
+      "record and take device memory that its plan does not know of";
+    if (this.#warnedOfForeign) return;
+    this.#warnedOfForeign = true;
+    this.#warnings.push(warning);
+    this.#options.logger?.warn(warning);
   }
 
   #learn(): void {
@@ -324,15 +456,31 @@ export class Session {
     const spills = spillDirectory !== null;
     return {
       name: this.backend,
-      deviceBytes: this.#residency.limitBytes - outsideBytes,
+      deviceBytes: this.#residency.limitBytes - outsideBytes - this.#immovableBytes(),
       hostBytes,
-      copiesBlock: true,
+      copiesBlock: this.#offloadStream === null,
       spillBytes: spills ? spillBytes : 0,
       spillWriteGBps: spills ? (this.#meter.gigabytesPerSecond("spill-write") ?? ASSUMED_SPILL_GBPS) : 0,
       spillReadGBps: spills ? (this.#meter.gigabytesPerSecond("spill-read") ?? ASSUMED_SPILL_GBPS) : 0,
       offloadGBps: this.#meter.gigabytesPerSecond("offload") ?? ASSUMED_GBPS,
       prefetchGBps: this.#meter.gigabytesPerSecond("prefetch") ?? ASSUMED_GBPS,
     };
+  }
+
+  /**
+   * What the iteration makes and no step of a plan can free, because it is too small to move: the plan would count on it. At most
+   * a quarter of the device, where budgets are so small that it is most of them.
+   */
+  #immovableBytes(): number {
+    const { limitBytes } = this.#residency;
+    if (this.#offloadStream === null || limitBytes === Number.POSITIVE_INFINITY) return 0;
+    const small = new Set<Block>();
+    for (const { writes } of this.#iteration.log.ops) {
+      for (const { block } of writes) if (!this.#residency.isMovable(block)) small.add(block);
+    }
+    let bytes = 0;
+    for (const block of small) bytes += block.bytes;
+    return Math.min(bytes, Math.floor(limitBytes / 4));
   }
 
   /** Device bytes that the recorded iteration never touched. */
@@ -380,6 +528,17 @@ export class Session {
 /** Stock optimizers, only timed as the end of an iteration. */
 function interceptUpdatesOnly(tf: TensorFlow, interceptor: Interceptor): () => void {
   return interceptOptimizers(tf, { update: (_gradients, apply) => interceptor.update(apply), variable: null });
+}
+
+function deviceStream(meter: Meter): QueueStream<DeviceCopy> {
+  return new QueueStream<DeviceCopy>({
+    name: "offload",
+    perform: async ({ finish, slot }) => {
+      const start = meter.now();
+      await finish(slot.view);
+      meter.travelled(slot.bytes, start);
+    },
+  });
 }
 
 function makeVault({ hostBytes, spillDirectory, spillBytes, now }: SessionOptions, meter: Meter): Vault {

@@ -12,6 +12,8 @@ export interface VictimContext {
   readonly nextUse: (block: Block) => number;
   /** Weights of the running iteration stay: the gradients and the update need them all. */
   readonly isWeight: (block: Block) => boolean;
+  /** It will be back when its next user asks for it. On a device that blocks everything will. */
+  readonly canReturn: (block: Block) => boolean;
 }
 
 /** The best block to offload, or null when nothing may leave. */
@@ -30,12 +32,13 @@ export function chooseVictim(blocks: Iterable<Block>, context: VictimContext): B
   return best;
 }
 
-export function mayLeave(block: Block, { isInUse, isWeight }: VictimContext): boolean {
+export function mayLeave(block: Block, { isInUse, isWeight, canReturn }: VictimContext): boolean {
   return (
     block.residency === "device" &&
     block.bytes > 0 &&
     !isInUse(block) &&
     !isWeight(block) &&
-    block.entries.every((entry) => !entry.alive || isMovable(entry.dtype))
+    block.entries.every((entry) => !entry.alive || isMovable(entry.dtype)) &&
+    canReturn(block)
   );
 }

@@ -37,7 +37,7 @@ describe("loadTensorFlow", () => {
   it("names the backends there are when it does not know one", async () => {
     await expect(loadTensorFlow("webgl" as BackendName)).rejects.toMatchObject({
       code: "ERR_BACKEND",
-      message: "unknown backend webgl; expected one of tensorflow, wasm, cpu",
+      message: "unknown backend webgl; expected one of tensorflow, wasm, webgpu, cpu",
     });
   });
 });
@@ -63,7 +63,7 @@ describe("probeBackends", () => {
     for (const { works, reason, remedy } of probes) {
       if (works) continue;
       expect(reason).toMatch(/\w/);
-      expect(remedy).toMatch(/^npm (run native|ci)/);
+      expect(remedy).toMatch(/^npm (run native|ci|install webgpu)/);
     }
   });
 });

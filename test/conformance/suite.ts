@@ -38,16 +38,29 @@ export interface SuiteOptions {
   readonly backend: string;
   readonly costs: readonly ConformanceCase["cost"][];
   readonly load: () => Promise<TensorFlow>;
+  /** Default: all of these costs. */
+  readonly includes?: (name: string) => boolean;
+  /** Default 5. */
+  readonly steps?: number;
+  /** No budget is smaller: below it there is nothing that may move. Default 0. */
+  readonly leastBudgetBytes?: number;
 }
 
-export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
+export function conformanceSuite({
+  backend,
+  costs,
+  load,
+  includes = () => true,
+  steps = STEPS,
+  leastBudgetBytes = 0,
+}: SuiteOptions): void {
   let tf: TensorFlow;
   const stock = new Map<string, Promise<TrainResult>>();
 
   async function peakUnderVdnnAll(train: ConformanceCase["train"]): Promise<number> {
     const session = await virtualize(tf, { policy: "vdnn-all" });
     try {
-      await train(tf, STEPS);
+      await train(tf, steps);
       return session.report().peakDeviceBytes;
     } finally {
       await session.dispose();
@@ -63,7 +76,7 @@ export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
 
   for (const conformanceCase of cases) {
     const { name, cost, train } = conformanceCase;
-    if (!costs.includes(cost)) continue;
+    if (!costs.includes(cost) || !includes(name)) continue;
     const unsupported = whyUnsupported(conformanceCase, backend);
     describe.skipIf(unsupported !== undefined)(`${name}${unsupported === undefined ? "" : ` (${unsupported})`}`, () => {
       for (const mode of MODES) {
@@ -71,20 +84,26 @@ export function conformanceSuite({ backend, costs, load }: SuiteOptions): void {
         test(`has the same bits under ${mode.name}`, { timeout: TIMEOUT_MS }, async () => {
           let expected = stock.get(name);
           if (expected === undefined) {
-            expected = train(tf, STEPS);
+            expected = train(tf, steps);
             stock.set(name, expected);
           }
           const reference = await expected;
           const options =
             mode.timesVdnnAll === undefined
               ? mode.options
-              : { ...mode.options, deviceMemory: Math.ceil(mode.timesVdnnAll * (await peakUnderVdnnAll(train))) };
+              : {
+                  ...mode.options,
+                  deviceMemory: Math.max(
+                    leastBudgetBytes,
+                    Math.ceil(mode.timesVdnnAll * (await peakUnderVdnnAll(train))),
+                  ),
+                };
           const tensors = tf.memory().numTensors;
           const own = Object.keys(tf.engine()).toSorted();
           const session = await virtualize(tf, options);
           let result: TrainResult;
           try {
-            result = await train(tf, STEPS);
+            result = await train(tf, steps);
             expect(session.report().iterations.length).toBeGreaterThan(0);
           } finally {
             await session.dispose();

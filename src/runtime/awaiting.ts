@@ -1,0 +1,257 @@
+/**
+ * The awaiting driver, for devices behind a queue. The forward pass runs in one go, its offloads are only queued. Before each
+ * node of the backward pass it waits for what the node needs, and for nothing else: copies that others need later go on while
+ * the device computes.
+ *
+ *     device    fwd 1  fwd 2  fwd 3 │bwd 3  bwd 2  bwd 1
+ *     out              copy 1 copy 2 │
+ *     in                             │copy 2  copy 1
+ *
+ * Training calls take turns: the next begins when the last has updated its weights.
+ */
+import PQueue from "p-queue";
+import type * as tfjs from "@tensorflow/tfjs";
+import type { AsynchronousDevice } from "../backends/adapter.ts";
+import type { Vault } from "../memory/vault.ts";
+import type { BackwardStep } from "./backward.ts";
+import type { Block } from "./block.ts";
+import type { EngineTensor, TensorFlow } from "./engine.ts";
+import type { Interceptor } from "./intercept.ts";
+import type { Iteration } from "./iteration.ts";
+import type { Meter } from "./meter.ts";
+import type { Residency } from "./residency.ts";
+import type { Gradients, TrainingCall } from "./training-call.ts";
+
+export interface AwaitingContext {
+  readonly tf: TensorFlow;
+  readonly device: AsynchronousDevice;
+  readonly interceptor: Interceptor;
+  readonly iteration: Iteration;
+  readonly residency: Residency;
+  readonly vault: Vault;
+  readonly meter: Meter;
+  /** Wait for each copy at the next node, needed there or not. */
+  readonly awaitEachCopy: boolean;
+}
+
+export interface VariableGradients {
+  readonly value: tfjs.Scalar;
+  readonly grads: tfjs.NamedTensorMap;
+}
+
+/** A step whose forward pass has run. */
+export interface BegunStep {
+  readonly loss: tfjs.Scalar;
+  /** Runs the backward pass and the update. */
+  readonly finish: () => Promise<void>;
+}
+
+type Loss = () => tfjs.Scalar;
+
+export class AwaitingDriver {
+  readonly #context: AwaitingContext;
+  readonly #turns = new PQueue({ concurrency: 1 });
+  #copiesAwaited = 0;
+
+  constructor(context: AwaitingContext) {
+    this.#context = context;
+  }
+
+  /** Runs `work` when the training calls before it are done, with nothing on its way to the host. */
+  turn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.add(async () => {
+      await this.#context.vault.arrivals();
+      return work();
+    });
+  }
+
+  /** Resolves when no training call is under way and every copy has arrived. */
+  async idle(): Promise<void> {
+    await this.#turns.onIdle();
+    await this.#context.vault.arrivals();
+  }
+
+  variableGrads(f: Loss, varList?: tfjs.Variable[]): Promise<VariableGradients> {
+    return this.turn(async () => {
+      const variables = trainable(this.#context.tf, varList);
+      const gradients = await this.#drive(this.#begin(f, variables));
+      return { value: gradients.value as unknown as tfjs.Scalar, grads: named(variables, varList, gradients) };
+    });
+  }
+
+  minimize(
+    optimizer: tfjs.Optimizer,
+    f: Loss,
+    returnCost = false,
+    varList?: tfjs.Variable[],
+  ): Promise<tfjs.Scalar | null> {
+    return this.turn(async () => {
+      const step = this.begin(optimizer, f, varList);
+      try {
+        await step.finish();
+      } catch (error) {
+        step.loss.dispose();
+        throw error;
+      }
+      if (returnCost) return step.loss;
+      step.loss.dispose();
+      return null;
+    });
+  }
+
+  /** Runs the forward pass of a step now. Only within a turn. */
+  begin(optimizer: tfjs.Optimizer, f: Loss, varList?: tfjs.Variable[]): BegunStep {
+    const { tf } = this.#context;
+    const variables = trainable(tf, varList);
+    const call = this.#begin(f, variables);
+    const first = call.resume();
+    return {
+      loss: call.value as unknown as tfjs.Scalar,
+      finish: async () => {
+        const gradients = await this.#drive(call, first);
+        await this.#update(optimizer, named(variables, varList, gradients), varList);
+      },
+    };
+  }
+
+  #begin(f: Loss, variables: readonly tfjs.Variable[]): TrainingCall {
+    return this.#context.interceptor.begin({
+      f,
+      xs: variables as unknown as EngineTensor[],
+      dy: null,
+      allowNone: true,
+    });
+  }
+
+  async #drive(call: TrainingCall, first?: IteratorResult<BackwardStep, Gradients>): Promise<Gradients> {
+    let next = first ?? call.resume();
+    while (next.done !== true) {
+      const step = next.value;
+      try {
+        await this.#waiting(() => this.#ready(step));
+      } catch (error) {
+        call.abandon(error);
+      }
+      next = call.resume();
+    }
+    try {
+      // The update, and the program in between, cannot wait for what is still on its way.
+      await this.#waiting(() => this.#settled());
+    } catch (error) {
+      this.#context.interceptor.abort();
+      throw error;
+    }
+    const { value } = next;
+    checkGradients(this.#context.tf, value);
+    return value;
+  }
+
+  /** While it waits, other code may run; what that does is counted, and belongs to no iteration. */
+  async #waiting(work: () => Promise<void>): Promise<void> {
+    const { iteration, meter } = this.#context;
+    iteration.isSuspended = true;
+    iteration.countsForeign = true;
+    const start = meter.now();
+    try {
+      await work();
+    } finally {
+      iteration.isSuspended = false;
+      iteration.countsForeign = false;
+      iteration.busyMs += meter.now() - start;
+      meter.waited(start);
+    }
+  }
+
+  /** What the next kernels need has arrived, or nobody knows of it. */
+  async #ready(step: BackwardStep): Promise<void> {
+    const { device, iteration, awaitEachCopy } = this.#context;
+    if (awaitEachCopy) await this.#eachCopy();
+    for (;;) {
+      const arrivals = [...this.#needed(step)].flatMap((block) => this.#context.residency.arrival(block) ?? []);
+      if (arrivals.length === 0) break;
+      await Promise.all(arrivals);
+    }
+    iteration.bringLate();
+    await device.confirm();
+  }
+
+  *#needed(step: BackwardStep): Generator<Block, void> {
+    const { iteration, residency } = this.#context;
+    for (const { dataId } of step.needs()) {
+      const block = residency.entry(dataId)?.block;
+      if (block !== undefined) yield block;
+    }
+    yield* iteration.awaited();
+  }
+
+  /** The baseline that overlap is measured against: every copy has ended before anything else is computed. */
+  async #eachCopy(): Promise<void> {
+    const { device, meter, vault } = this.#context;
+    if (meter.copies === this.#copiesAwaited) return;
+    await vault.arrivals();
+    await device.finish();
+    this.#copiesAwaited = meter.copies;
+  }
+
+  async #settled(): Promise<void> {
+    const { device, iteration, residency, vault, awaitEachCopy } = this.#context;
+    const { follower } = iteration;
+    if (follower === null || awaitEachCopy) await vault.arrivals();
+    else {
+      const arrivals = [...follower.readsOfNext(Number.POSITIVE_INFINITY)].flatMap(
+        (block) => residency.arrival(block) ?? [],
+      );
+      await Promise.all(arrivals);
+    }
+    iteration.bringLate();
+    await device.confirm();
+  }
+
+  async #update(optimizer: tfjs.Optimizer, grads: tfjs.NamedTensorMap, varList?: tfjs.Variable[]): Promise<void> {
+    const { device, interceptor, tf } = this.#context;
+    // As `optimizer.minimize` hands them on.
+    const list = varList?.map(({ name }) => ({ name, tensor: grads[name] as tfjs.Tensor }));
+    try {
+      await interceptor.updateConfirmed(
+        () => optimizer.applyGradients(list ?? grads),
+        () => device.confirm(),
+      );
+    } finally {
+      tf.dispose(grads);
+    }
+  }
+}
+
+/** The variables that `tf.variableGrads` would take. */
+function trainable(tf: TensorFlow, varList: readonly tfjs.Variable[] | undefined): tfjs.Variable[] {
+  const all = varList ?? Object.values<tfjs.Variable>(tf.engine().registeredVariables);
+  const variables = all.filter(({ trainable: isTrainable }) => isTrainable);
+  if (variables.length > 0) return variables;
+  throw new Error(
+    `variableGrads() expects at least one of the input variables to be trainable, but none of the ${all.length} variables is trainable.`,
+  );
+}
+
+function checkGradients(tf: TensorFlow, { grads, value }: Gradients): void {
+  const message = grads.every((gradient) => gradient === null)
+    ? "Cannot find a connection between any variable and the result of the loss function y=f(x). Please make sure the operations " +
+      "that use variables are inside the function f passed to minimize()."
+    : value.shape.length > 0
+      ? `The f passed in variableGrads(f) must return a scalar, but it returned a rank-${value.shape.length} tensor`
+      : null;
+  if (message === null) return;
+  tf.dispose(grads.filter((gradient) => gradient !== null) as unknown as tfjs.Tensor[]);
+  throw new Error(message);
+}
+
+/** Gradients by variable, null for those that are not trainable, as `tf.variableGrads` returns them. */
+function named(
+  variables: readonly tfjs.Variable[],
+  varList: readonly tfjs.Variable[] | undefined,
+  { grads }: Gradients,
+): tfjs.NamedTensorMap {
+  const map: Record<string, unknown> = {};
+  for (const [i, { name }] of variables.entries()) if ((grads[i] ?? null) !== null) map[name] = grads[i];
+  for (const { name, trainable: isTrainable } of varList ?? []) if (!isTrainable) map[name] = null;
+  return map as tfjs.NamedTensorMap;
+}

@@ -1,0 +1,185 @@
+/**
+ * Models of tf.layers under a session that awaits. Their training function is called synchronously, inside a scope even
+ * (`fit`), and what comes after it awaits. So the training function runs the forward pass and returns its loss and metrics as
+ * always; the backward pass and the update follow where the model waits anyway: `onBatchEnd` in `fit` and `fitDataset`, the end of
+ * `trainOnBatch`. Validation that `fit` computes inside the same scope waits for the update as well: it hands out tensors whose
+ * values come after it.
+ *
+ * Each batch takes its turn among the session's training calls, from its last `onBatchBegin` to its first `onBatchEnd`, so that
+ * callbacks may train too.
+ */
+import type * as tfjs from "@tensorflow/tfjs";
+import type { AwaitingDriver, BegunStep } from "./awaiting.ts";
+import type { TensorFlow } from "./engine.ts";
+
+type TrainFunction = (data: tfjs.Tensor[]) => tfjs.Scalar[];
+
+interface Prototype {
+  makeTrainFunction(this: object): TrainFunction;
+  testLoop(this: object, ...args: unknown[]): tfjs.Scalar[];
+  fit(this: object, xs: unknown, ys: unknown, args?: FitArgs): Promise<unknown>;
+  fitDataset(this: object, dataset: unknown, args: FitArgs): Promise<unknown>;
+  trainOnBatch(this: object, xs: unknown, ys: unknown): Promise<unknown>;
+}
+
+interface FitArgs {
+  readonly callbacks?: unknown;
+  readonly yieldEvery?: unknown;
+}
+
+interface OptimizerPrototype {
+  minimize: (
+    this: tfjs.Optimizer,
+    f: () => tfjs.Scalar,
+    returnCost?: boolean,
+    varList?: tfjs.Variable[],
+  ) => tfjs.Scalar | null;
+}
+
+/** A batch whose turn it is. */
+interface Turn {
+  /** Whose batch it is. */
+  model: object | null;
+  /** Work left from its synchronous part, in order. */
+  readonly rest: (() => Promise<void> | void)[];
+  /** To be disposed at its end. */
+  readonly kept: tfjs.Tensor[];
+  readonly end: () => void;
+}
+
+const METHODS = ["makeTrainFunction", "testLoop", "fit", "fitDataset", "trainOnBatch"] as const;
+
+/** Makes the models and optimizers of this TF.js await; returns the function that undoes it. */
+export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => void {
+  const optimizer = tf.Optimizer.prototype as unknown as OptimizerPrototype;
+  const { minimize } = optimizer;
+  const models = (tf as unknown as { LayersModel?: { prototype: Prototype } }).LayersModel?.prototype;
+  if (models === undefined) return () => undefined;
+  const stock = Object.fromEntries(METHODS.map((name) => [name, models[name]])) as unknown as Prototype;
+  let turn: Turn | null = null;
+  /** Takes the step that a training function minimizes. */
+  let take: ((step: BegunStep) => void) | null = null;
+
+  const begin = (): Promise<void> =>
+    new Promise((begun, failed) => {
+      void driver
+        .turn(
+          () =>
+            new Promise<void>((end) => {
+              turn = { model: null, rest: [], kept: [], end };
+              begun();
+            }),
+        )
+        .catch(failed);
+    });
+  const end = async (): Promise<void> => {
+    const mine = turn;
+    if (mine === null) return;
+    try {
+      for (const work of mine.rest) await work();
+    } finally {
+      turn = null;
+      tf.dispose(mine.kept);
+      mine.end();
+    }
+  };
+
+  optimizer.minimize = function deferred(f, returnCost, varList) {
+    if (take === null) return minimize.call(this, f, returnCost, varList);
+    const step = driver.begin(this, f, varList);
+    take(step);
+    return step.loss;
+  };
+  models.makeTrainFunction = function makeTrainFunction() {
+    const train = stock.makeTrainFunction.call(this);
+    return (data) => {
+      const mine = turn;
+      if (mine === null) return train(data);
+      // The batch is disposed when this returns, and the backward pass comes after.
+      const batch = data.map((tensor: tfjs.Tensor | null) => (tensor === null ? tensor : tf.keep(tf.clone(tensor))));
+      mine.kept.push(...batch.filter((tensor) => tensor !== null));
+      mine.model = this;
+      take = (step) => mine.rest.push(step.finish);
+      try {
+        return train(batch as tfjs.Tensor[]);
+      } finally {
+        take = null;
+      }
+    };
+  };
+  models.testLoop = function testLoop(...args) {
+    const mine = turn;
+    if (mine === null || mine.model !== this) return stock.testLoop.apply(this, args);
+    const { metricsNames } = this as { readonly metricsNames: readonly string[] };
+    const results = metricsNames.map(() => tf.scalar(0));
+    mine.rest.push(() => {
+      const values = tf.tidy(() => stock.testLoop.apply(this, args));
+      values.forEach((value, i) => exchange(results[i], value));
+      tf.dispose(values);
+    });
+    return results;
+  };
+  models.trainOnBatch = async function trainOnBatch(xs, ys) {
+    await begin();
+    const result = await stock.trainOnBatch.call(this, xs, ys).catch(async (error: unknown) => {
+      await end().catch(() => undefined);
+      throw error;
+    });
+    await end();
+    return result;
+  };
+  const awaiting = async (args: FitArgs | undefined, run: (args: FitArgs) => Promise<unknown>): Promise<unknown> => {
+    const callbacks = [
+      batchCallback(tf, { onBatchEnd: end }),
+      ...listOf(tf, args ?? {}),
+      batchCallback(tf, { onBatchBegin: begin }),
+    ];
+    try {
+      return await run({ ...args, callbacks });
+    } finally {
+      await end();
+    }
+  };
+  models.fit = function fit(xs, ys, args) {
+    return awaiting(args, (all) => stock.fit.call(this, xs, ys, all));
+  };
+  models.fitDataset = function fitDataset(dataset, args) {
+    return awaiting(args, (all) => stock.fitDataset.call(this, dataset, all));
+  };
+  return () => {
+    optimizer.minimize = minimize;
+    Object.assign(models, stock);
+  };
+}
+
+interface BatchHandlers {
+  readonly onBatchBegin?: () => Promise<void>;
+  readonly onBatchEnd?: () => Promise<void>;
+}
+
+/** Not a CustomCallback, which would slow batches down to yield to a page. */
+function batchCallback(tf: TensorFlow, { onBatchBegin, onBatchEnd }: BatchHandlers): tfjs.Callback {
+  // Abstract only in its types.
+  const callback = new (tf.Callback as unknown as new () => tfjs.Callback)();
+  if (onBatchBegin !== undefined) callback.onBatchBegin = onBatchBegin;
+  if (onBatchEnd !== undefined) callback.onBatchEnd = onBatchEnd;
+  return callback;
+}
+
+/** Callbacks as `fit` takes them: one or several, as objects of its classes or of functions; and its own where there are none. */
+function listOf(tf: TensorFlow, { callbacks, yieldEvery }: FitArgs): unknown[] {
+  type Config = ConstructorParameters<TensorFlow["CustomCallback"]>;
+  const list: unknown[] = Array.isArray(callbacks) ? callbacks : [callbacks ?? {}];
+  return list.map((each) =>
+    typeof (each as { setParams?: unknown }).setParams === "function"
+      ? each
+      : new tf.CustomCallback(each as Config[0], yieldEvery as Config[1]),
+  );
+}
+
+/** The two tensors take each other's data. */
+function exchange(a: tfjs.Scalar | undefined, b: tfjs.Scalar): void {
+  if (a === undefined || a.isDisposed) return;
+  const [one, other] = [a, b] as unknown as { dataId: object }[];
+  if (one !== undefined && other !== undefined) [one.dataId, other.dataId] = [other.dataId, one.dataId];
+}

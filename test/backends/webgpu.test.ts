@@ -1,0 +1,382 @@
+/** The WebGPU backend: training that awaits, and what is allocated on the device. Skipped, and says so, without an adapter. */
+import type * as tfjs from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadTensorFlow } from "../../src/backends/load.ts";
+import { findNetwork, type NetworkOptions } from "../../src/networks/index.ts";
+import { attach, type Session, virtualize } from "../../src/runtime/session.ts";
+import type { VirtualizeOptions } from "../../src/runtime/options.ts";
+import { whyNoWebGpu } from "../support/webgpu.ts";
+
+const TIMEOUT_MS = 300_000;
+const absent = await whyNoWebGpu();
+
+interface Device {
+  createBuffer(descriptor: { size: number; usage: number }): { destroy(): void };
+  popErrorScope(): Promise<unknown>;
+  destroy(): void;
+}
+
+let tf: typeof tfjs;
+let device: Device;
+
+/** A network of dense layers whose activations are large enough to move, in a training loop of its own. */
+function mlp(): {
+  readonly weights: tfjs.Variable[];
+  readonly x: tfjs.Tensor2D;
+  readonly lossOf: (x: tfjs.Tensor) => tfjs.Scalar;
+  readonly loss: () => tfjs.Scalar;
+  readonly optimizer: tfjs.Optimizer;
+  readonly bits: () => Promise<string>;
+  dispose(): void;
+} {
+  const wave = (size: number, scale: number) => Float32Array.from({ length: size }, (_, i) => Math.sin(i + 1) * scale);
+  const weights = [0, 1, 2, 3].map(() => tf.tidy(() => tf.variable(tf.tensor2d(wave(64 * 64, 0.2), [64, 64]))));
+  const x = tf.tensor2d(wave(128 * 64, 1), [128, 64]);
+  const optimizer = tf.train.sgd(0.05);
+  const lossOf = (input: tfjs.Tensor): tfjs.Scalar => {
+    let y = input;
+    for (const weight of weights) y = tf.tanh(tf.matMul(y, weight as never));
+    return tf.mean(tf.square(y));
+  };
+  return {
+    weights,
+    optimizer,
+    x,
+    lossOf,
+    loss: () => lossOf(x),
+    bits: async () => {
+      const values = await Promise.all(weights.map((weight) => weight.data()));
+      return values.map((value) => new Uint32Array(value.slice().buffer).join()).join("/");
+    },
+    dispose: () => {
+      tf.dispose([...weights, x]);
+      optimizer.dispose();
+    },
+  };
+}
+
+async function within<T>(options: VirtualizeOptions, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await virtualize(tf, options);
+  try {
+    return await work(session);
+  } finally {
+    await session.dispose();
+  }
+}
+
+interface Trained {
+  readonly losses: number[];
+  readonly weights: string[];
+}
+
+/** Trains a network from weights that are the same each time. */
+async function trainNetwork(name: string, options: NetworkOptions, batchSize: number, steps: number): Promise<Trained> {
+  const network = findNetwork(name);
+  const model = network.build(tf, options);
+  const optimizer = tf.train.sgd(0.01);
+  model.compile({ optimizer, loss: network.loss });
+  for (const weight of model.trainableWeights) {
+    const { size, shape } = weight.read();
+    const values = Float32Array.from({ length: size }, (_, i) => Math.sin(i + 1) * 0.3);
+    const value = tf.tensor(values, shape);
+    weight.write(value);
+    value.dispose();
+  }
+  const losses: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    const { xs, ys } = network.batch(tf, model, batchSize, step);
+    losses.push((await model.trainOnBatch(xs, ys)) as number);
+    tf.dispose([xs, ys]);
+  }
+  const weights = await Promise.all(
+    model.weights.map(async (weight) => new Uint32Array((await weight.read().data()).slice().buffer).join()),
+  );
+  model.dispose();
+  optimizer.dispose();
+  return { losses, weights };
+}
+
+async function stockBits(steps: number): Promise<string> {
+  const net = mlp();
+  for (let step = 0; step < steps; step++) net.optimizer.minimize(net.loss, false, net.weights);
+  const bits = await net.bits();
+  net.dispose();
+  return bits;
+}
+
+describe.skipIf(absent !== undefined)(
+  `webgpu${absent === undefined ? "" : ` (${absent})`}`,
+  { timeout: TIMEOUT_MS },
+  () => {
+    beforeAll(async () => {
+      ({ tf } = await loadTensorFlow("webgpu"));
+      ({ device } = tf.backend() as unknown as { device: Device });
+    }, TIMEOUT_MS);
+
+    describe("training calls", () => {
+      test.each(["none", "liveness", "vdnn-all", "auto"])(
+        "session.minimize has the bits of stock under %s",
+        async (policy) => {
+          const expected = await stockBits(4);
+          await within({ policy }, async (session) => {
+            const net = mlp();
+            for (let step = 0; step < 4; step++) {
+              const cost = await session.minimize(net.optimizer, net.loss, true, net.weights);
+              expect((await cost?.data())?.length).toBe(1);
+              cost?.dispose();
+            }
+            expect(await net.bits()).toBe(expected);
+            net.dispose();
+          });
+        },
+      );
+
+      test("session.variableGrads hands out what tf.variableGrads does", async () => {
+        const net = mlp();
+        const bitsOf = async (grads: tfjs.NamedTensorMap): Promise<string[]> => {
+          const values = await Promise.all(Object.values(grads).map((grad) => grad.data()));
+          tf.dispose(grads);
+          return values.map((value) => value.join());
+        };
+        const stock = tf.variableGrads(net.loss, net.weights);
+        stock.value.dispose();
+        const expected = await bitsOf(stock.grads);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          for (let step = 0; step < 3; step++) {
+            const { value, grads } = await session.variableGrads(net.loss, net.weights);
+            value.dispose();
+            expect(Object.keys(grads)).toEqual(net.weights.map(({ name }) => name));
+            expect(await bitsOf(grads)).toEqual(expected);
+          }
+        });
+        net.dispose();
+      });
+
+      test("a synchronous optimizer.minimize is refused and told what to call", async () => {
+        await within({ policy: "auto", deviceMemory: "1MiB" }, async () => {
+          const net = mlp();
+          expect(() => net.optimizer.minimize(net.loss)).toThrow(/await session\.minimize\(optimizer, f\)/);
+          net.dispose();
+        });
+        expect(() => attach(tf)).toThrow(/await virtualize/);
+      });
+
+      test("two at once run one after the other", async () => {
+        const expected = await stockBits(4);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = mlp();
+          const calls = Array.from({ length: 4 }, () => session.minimize(net.optimizer, net.loss, false, net.weights));
+          await Promise.all(calls);
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("kernels that run while a step waits are counted, and change nothing", async () => {
+        const expected = await stockBits(3);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = mlp();
+          let running = true;
+          const intrude = (): void => {
+            if (!running) return;
+            tf.tidy(() => void tf.add(tf.ones([40, 40]), 1));
+            setImmediate(intrude);
+          };
+          setImmediate(intrude);
+          for (let step = 0; step < 3; step++) await session.minimize(net.optimizer, net.loss, false, net.weights);
+          running = false;
+          expect(await net.bits()).toBe(expected);
+          const { iterations, warnings } = session.report();
+          expect(iterations.some(({ foreignKernels = 0 }) => foreignKernels > 0)).toBe(true);
+          expect(warnings.join()).toMatch(/while a training step waited/);
+          net.dispose();
+        });
+      });
+    });
+
+    describe("device memory", () => {
+      test("a chain of 24 layers trains in a quarter of what stock allocates, and never over the budget", async () => {
+        const chain = { depth: 24, width: 8, imageSize: 8, classes: 3 };
+        const train = async (steps: number): Promise<number[]> => (await trainNetwork("chain", chain, 8, steps)).losses;
+        const counter = countBuffers();
+        try {
+          const expected = await train(3);
+          const budget = Math.floor(0.24 * counter.peakBytes);
+          await within({ policy: "auto", deviceMemory: budget }, async (session) => {
+            counter.restart();
+            expect(await train(4)).toEqual([...expected, expect.any(Number)]);
+            expect(session.report().iterations.at(-1)?.mode).toBe("planned");
+            expect(counter.peakBytes).toBeLessThanOrEqual(budget);
+            expect(session.allocatedDeviceBytes).toBe(counter.bytes);
+          });
+        } finally {
+          counter.end();
+        }
+      });
+
+      test("a residual network with batch normalization has the bits of stock while its feature maps move", async () => {
+        const options = { depth: 8, width: 0.25, imageSize: 16, classes: 3 };
+        const expected = await trainNetwork("resnet", options, 12, 3);
+        const peakOf = async (policy: string): Promise<number> =>
+          within({ policy }, async (session) => {
+            expect(await trainNetwork("resnet", options, 12, 3)).toEqual(expected);
+            const { iterations, peakDeviceBytes } = session.report();
+            if (policy === "vdnn-all") expect(iterations.at(-1)?.offloadBytes).toBeGreaterThan(0);
+            return peakDeviceBytes;
+          });
+        const [peakBytes] = [await peakOf("liveness"), await peakOf("vdnn-all"), await peakOf("checkpoint")];
+        const deviceMemory = Math.floor(0.7 * peakBytes);
+        await within({ policy: "auto", deviceMemory }, async (session) => {
+          expect(await trainNetwork("resnet", options, 12, 3)).toEqual(expected);
+          expect(session.report().peakDeviceBytes).toBeLessThanOrEqual(deviceMemory);
+        });
+      });
+
+      test("nothing is left behind over 200 steps", async () => {
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = mlp();
+          const step = () => session.minimize(net.optimizer, net.loss, false, net.weights);
+          for (let i = 0; i < 10; i++) await step();
+          const counter = countBuffers();
+          const before = { tensors: tf.memory().numTensors, used: session.deviceBytes, buffers: counter.count };
+          for (let i = 0; i < 200; i++) await step();
+          expect({ tensors: tf.memory().numTensors, used: session.deviceBytes }).toEqual({
+            tensors: before.tensors,
+            used: before.used,
+          });
+          // How many wait in the pool depends on when copies arrive.
+          expect(counter.count).toBeLessThanOrEqual(before.buffers * 1.1);
+          counter.end();
+          net.dispose();
+        });
+      });
+
+      test("over a slow bus, a step whose copies run beside compute beats one that awaits each copy", async () => {
+        const restore = slowBus(25);
+        const bestMs = async (awaitEachCopy: boolean): Promise<number> =>
+          within({ policy: "vdnn-all", awaitEachCopy }, async (session) => {
+            const net = mlp();
+            const times: number[] = [];
+            for (let i = 0; i < 8; i++) {
+              const start = performance.now();
+              await session.minimize(net.optimizer, net.loss, false, net.weights);
+              if (i > 1) times.push(performance.now() - start);
+            }
+            expect(session.report().iterations.at(-1)?.offloadBytes).toBeGreaterThan(0);
+            net.dispose();
+            return Math.min(...times);
+          });
+        try {
+          // In both orders, because what runs later finds more in caches.
+          const runs = [await bestMs(false), await bestMs(true), await bestMs(true), await bestMs(false)] as const;
+          expect(Math.min(runs[0], runs[3])).toBeLessThan(Math.min(runs[1], runs[2]));
+        } finally {
+          restore();
+        }
+      });
+    });
+
+    describe("a device that fails", () => {
+      test("a refused allocation undoes the step, and training goes on", async () => {
+        const expected = await stockBits(1);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = mlp();
+          const step = () => session.minimize(net.optimizer, net.loss, false, net.weights);
+          await step();
+          const before = await net.bits();
+          expect(before).toBe(expected);
+          // Sizes that no buffer in the pool has.
+          const wide = tf.concat([net.x, net.x, net.x]);
+          const wideStep = () => session.minimize(net.optimizer, () => net.lossOf(wide), false, net.weights);
+          const restore = refuseNextAllocation();
+          await expect(wideStep()).rejects.toMatchObject({ code: "ERR_OUT_OF_MEMORY" });
+          restore();
+          expect(await net.bits()).toBe(before);
+          await wideStep();
+          expect(await net.bits()).not.toBe(before);
+          wide.dispose();
+          net.dispose();
+        });
+      });
+
+      // The last one: there is no device after it.
+      test("a lost device is a typed error", async () => {
+        const session = await virtualize(tf, { policy: "vdnn-all" });
+        const net = mlp();
+        await session.minimize(net.optimizer, net.loss, false, net.weights);
+        const step = session.minimize(net.optimizer, net.loss, false, net.weights);
+        device.destroy();
+        await expect(step).rejects.toMatchObject({ code: "ERR_BACKEND" });
+        await expect(session.minimize(net.optimizer, net.loss, false, net.weights)).rejects.toMatchObject({
+          code: "ERR_BACKEND",
+        });
+      });
+    });
+  },
+);
+
+/** Buffers on the device, counted at their creation and destruction, whoever causes it. */
+function countBuffers() {
+  const create = device.createBuffer;
+  const counter = { bytes: 0, peakBytes: 0, count: 0, restart: () => {}, end: () => {} };
+  const { bufferManager } = tf.backend() as unknown as {
+    bufferManager: { usedBuffers: Map<string, Sized[]>; freeBuffers: Map<string, Sized[]> };
+  };
+  interface Sized {
+    readonly size: number;
+    readonly usage: number;
+    destroy(): void;
+  }
+  const watch = (buffer: Sized): void => {
+    if ((buffer.usage & 3) !== 0) return;
+    counter.bytes += buffer.size;
+    counter.count++;
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      counter.bytes -= buffer.size;
+      counter.count--;
+      Reflect.deleteProperty(buffer, "destroy");
+      destroy();
+    };
+  };
+  for (const list of [...bufferManager.usedBuffers.values(), ...bufferManager.freeBuffers.values()])
+    list.forEach(watch);
+  counter.peakBytes = counter.bytes;
+  device.createBuffer = (descriptor) => {
+    const buffer = create.call(device, descriptor) as Sized;
+    watch(buffer);
+    counter.peakBytes = Math.max(counter.peakBytes, counter.bytes);
+    return buffer;
+  };
+  counter.restart = () => void (counter.peakBytes = counter.bytes);
+  counter.end = () => void Reflect.deleteProperty(device, "createBuffer");
+  return counter;
+}
+
+function refuseNextAllocation(): () => void {
+  const pop = device.popErrorScope;
+  const { GPUOutOfMemoryError } = globalThis as unknown as { GPUOutOfMemoryError: new (message: string) => object };
+  const restore = (): void => void Reflect.deleteProperty(device, "popErrorScope");
+  device.popErrorScope = async () => {
+    restore();
+    await pop.call(device);
+    return new GPUOutOfMemoryError("refused by a test");
+  };
+  return restore;
+}
+
+/** Each copy to the host takes this much longer, as over a bus that is slow. */
+function slowBus(ms: number): () => void {
+  interface Mappable {
+    mapAsync: (this: object, mode: number) => Promise<void>;
+  }
+  const { prototype } = (globalThis as unknown as { GPUBuffer: { prototype: Mappable } }).GPUBuffer;
+  const { mapAsync } = prototype;
+  prototype.mapAsync = async function slow(this: object, mode: number) {
+    await mapAsync.call(this, mode);
+    await new Promise((arrived) => setTimeout(arrived, ms));
+  };
+  return () => {
+    prototype.mapAsync = mapAsync;
+  };
+}
