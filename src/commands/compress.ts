@@ -2,8 +2,6 @@
  * `vdnn compress`: Deep Compression of a model: pruned and retrained in rounds, its weights shared, tuned and encoded, under vdnn's
  * memory budget. The file is written at the end and as a whole; an interrupt writes nothing.
  */
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { loadTensorFlow } from "../backends/load.ts";
 import { writeCompressedModel } from "../compression/file/file.ts";
 import { compressUntrained, type UntrainedResult } from "../compression/training/untrained.ts";
@@ -15,8 +13,7 @@ import { checkCompressFlags, compressionOptions } from "./compress-settings.ts";
 import { loadSubject, originOf } from "./compress-subject.ts";
 import { renderCompression } from "./compress-table.ts";
 import { type Callbacks, type Subject, trainAndCompress, type TrainedCompression } from "./compress-train.ts";
-import { usage } from "./infer-source.ts";
-import { sessionSettings } from "./options.ts";
+import { outputFile, sessionSettings } from "./options.ts";
 import { createProgress } from "./progress.ts";
 
 /** All that is printed. */
@@ -39,7 +36,7 @@ const INTERRUPTED = 130;
 export async function compress(name: string, flags: CompressFlags): Promise<number> {
   checkCompressFlags(flags);
   const origin = originOf(name, flags);
-  const output = outputFile(flags.output);
+  const output = outputFile(flags.output, "--output", true);
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   // A second one ends the process at once, as there is no listener any more.
@@ -92,22 +89,4 @@ async function untrained(
   } finally {
     model.dispose();
   }
-}
-
-/** That it can be written is checked before hours of training and not after. @throws VdnnError `ERR_INVALID_OPTION` */
-function outputFile(file: string): string {
-  const absolute = resolve(file);
-  const folder = dirname(absolute);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw usage("output", `there is no directory ${folder}; create it first or name another one`);
-  }
-  if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw usage("output", `${absolute} is a directory; name a file in it, such as model.vdnnz`);
-  }
-  try {
-    accessSync(folder, constants.W_OK);
-  } catch {
-    throw usage("output", `${folder} cannot be written to; name another directory`);
-  }
-  return absolute;
 }

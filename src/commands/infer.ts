@@ -2,8 +2,7 @@
  * `vdnn infer`: one inference of a network on a simulated accelerator: its outputs, computed on the accelerator's arithmetic, and what
  * every layer costs there. With --no-compute shapes are costed and nothing runs; --layer runs one stored EIE layer.
  */
-import { statSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { writeFileSync } from "node:fs";
 import type { LayersModel, Tensor } from "@tensorflow/tfjs";
 import { readEnergy } from "../accelerator/energy-file.ts";
 import {
@@ -28,6 +27,7 @@ import { inferLayer } from "./infer-layer.ts";
 import type { InferFlags } from "./infer-options.ts";
 import { checkSubject, type Subject, subjectOf, usage } from "./infer-source.ts";
 import { renderInference } from "./infer-table.ts";
+import { outputFile } from "./options.ts";
 import { createProgress } from "./progress.ts";
 
 /** All that is printed. */
@@ -62,7 +62,7 @@ export async function infer(model: string | undefined, flags: InferFlags): Promi
   const settings = { energy, ...precisionOf(machine, flags.precision, flags.accumulate), pes, fifo, seed };
   const costModel = costModelOf(machine, settings);
   checkSubject(model, flags);
-  const svg = flags.svg === undefined ? null : outputFile(flags.svg);
+  const svg = flags.svg === undefined ? null : outputFile(flags.svg, "--svg");
 
   const facts = await inference(model, machine, settings, costModel, flags);
   if (svg !== null) writeFileSync(svg, renderInferenceChart(facts));
@@ -149,12 +149,6 @@ function checkFlags(model: string | undefined, { name }: Machine, flags: InferFl
     }
   } else if (flags.input !== undefined)
     throw usage("input", "with --no-compute nothing is computed; leave one of both out");
-}
-
-function outputFile(file: string): string {
-  const absolute = resolve(file);
-  if (statSync(dirname(absolute), { throwIfNoEntry: false })?.isDirectory() === true) return absolute;
-  throw usage("svg", `there is no directory ${dirname(absolute)}; create it first`);
 }
 
 function print(text: string): number {

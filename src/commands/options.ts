@@ -2,7 +2,7 @@
  * Flags that several commands share, and how their values are checked: at the boundary, once, with the flag's name in the
  * message. Flags come before the environment, the environment before defaults.
  */
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { VdnnError } from "../errors.ts";
@@ -86,10 +86,26 @@ export const REPORT_FLAG = [
   "write the result: a page to look at where the name ends in .html, else what --json prints",
 ] as const;
 
-/** The absolute path. @throws VdnnError `ERR_INVALID_OPTION` when there is no such directory */
-export function outputFile(path: string, flag: string): string {
+/**
+ * The absolute path. That it can be written is checked before hours of work and not after.
+ *
+ * @param isReplaced the file is written beside its place and renamed, which the directory has to allow
+ * @throws VdnnError `ERR_INVALID_OPTION` when there is no such directory, the path is one itself, or nothing can be written there
+ */
+export function outputFile(path: string, flag: string, isReplaced = false): string {
   const absolute = resolve(path);
-  requireDirectory(dirname(absolute), flag);
+  const folder = dirname(absolute);
+  requireDirectory(folder, flag);
+  const existing = statSync(absolute, { throwIfNoEntry: false });
+  const invalid = (text: string): VdnnError =>
+    new VdnnError("ERR_INVALID_OPTION", `${flag}: ${text}`, { option: flag, got: path });
+  if (existing?.isDirectory() === true) throw invalid(`${absolute} is a directory; name a file in it`);
+  const written = existing === undefined || isReplaced ? folder : absolute;
+  try {
+    accessSync(written, constants.W_OK);
+  } catch {
+    throw invalid(`${written} cannot be written to; name another file`);
+  }
   return absolute;
 }
 

@@ -306,6 +306,7 @@ describe("bad input of vdnn infer", () => {
     [["lenet5", "--energy", "horowtz"], 'unknown energy "horowtz"; did you mean horowitz-45nm'],
     [["lenet5", "--energy", "nowhere.json"], "energy: expected a table's name or a JSON file"],
     [["lenet5", "--svg", "/nowhere/energy.svg"], "--svg: there is no directory /nowhere"],
+    [["lenet5", "--svg", folder], "is a directory; name a file in it"],
     [["vgg-16", "--depth", "116"], "--depth: vgg-16 has 16 layers, but depth is 116"],
     [["model.json", "--width", "2"], "--width: model.json is a file, and has its sizes"],
     [["--layer", "x"], "--layer: a stored layer runs on eie"],
