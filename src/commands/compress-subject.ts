@@ -12,11 +12,9 @@ import { loadModelFile } from "../networks/from-file.ts";
 import type { TensorFlow } from "../networks/network.ts";
 import { networkNamed } from "../simulator/networks.ts";
 import type { CompressFlags } from "./compress-options.ts";
-import { isFile, usage } from "./infer-source.ts";
+import { isFile, SIZES, usage } from "./infer-source.ts";
 
 export type Origin = "network" | "file" | "compressed";
-
-const SIZES = ["depth", "width", "imageSize", "sequenceLength", "vocabulary", "classes"] as const;
 
 /** Names and flags, before TensorFlow.js is loaded. @throws VdnnError `ERR_INVALID_OPTION` */
 export function originOf(model: string, flags: CompressFlags): Origin {

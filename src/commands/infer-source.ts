@@ -22,7 +22,8 @@ export interface Subject {
   readonly inputs: (batch: number) => Tensor[];
 }
 
-const SIZES = ["depth", "width", "imageSize", "sequenceLength", "vocabulary", "classes"] as const;
+/** What `SizeFlags` and the depth are called. */
+export const SIZES = ["depth", "width", "imageSize", "sequenceLength", "vocabulary", "classes"] as const;
 
 export function isFile(model: string): boolean {
   return /\.(json|vdnnz)$|[/\\]/i.test(model) || statSync(model, { throwIfNoEntry: false }) !== undefined;
@@ -71,6 +72,19 @@ function networkSubject(tf: TensorFlow, name: string, flags: InferFlags): Subjec
       return [xs];
     },
   };
+}
+
+/** 1 GiB of FP32; WebAssembly has 4 for everything. */
+const MOST_INPUT_VALUES = 2 ** 28;
+
+/** @throws VdnnError `ERR_INVALID_OPTION` for more samples than there is memory for */
+export function checkBatch(model: LayersModel, batch: number): void {
+  for (const { shape } of model.inputs) {
+    const size = shape.slice(1).reduce<number>((product, side) => product * (side ?? 1), 1);
+    if (size * batch <= MOST_INPUT_VALUES) continue;
+    const most = Math.floor(MOST_INPUT_VALUES / size);
+    throw usage("batch", `at most ${most} samples of ${model.name} are computed at once, got ${batch}; lower it`);
+  }
 }
 
 /** @param option in camel case, as flags are kept */

@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import type { LayersModel, Tensor } from "@tensorflow/tfjs";
+import { DEFAULT_ENERGY } from "../accelerator/energy-data.ts";
 import { readEnergy } from "../accelerator/energy-file.ts";
 import {
   costModelOf,
@@ -25,7 +26,7 @@ import { inputFromFile } from "./infer-input.ts";
 import { inferJson } from "./infer-json.ts";
 import { inferLayer } from "./infer-layer.ts";
 import type { InferFlags } from "./infer-options.ts";
-import { checkSubject, type Subject, subjectOf, usage } from "./infer-source.ts";
+import { checkBatch, checkSubject, SIZES, type Subject, subjectOf, usage } from "./infer-source.ts";
 import { renderInference } from "./infer-table.ts";
 import { outputFile } from "./options.ts";
 import { createProgress } from "./progress.ts";
@@ -51,9 +52,10 @@ export async function infer(model: string | undefined, flags: InferFlags): Promi
   if (flags.claims === true) return print(claims(flags.json === true));
   if (flags.layer !== undefined) return print(await inferLayer(flags.layer, flags));
   if (model === undefined) {
-    throw usage(
-      "accelerator",
-      "needs a model: a model.json, a .vdnnz file or a network's name (vdnn networks lists them)",
+    throw new VdnnError(
+      "ERR_INVALID_OPTION",
+      "model: expected a model.json, a .vdnnz file or a network's name (vdnn networks lists them), got nothing",
+      { option: "model" },
     );
   }
   // Names and numbers are checked before TensorFlow.js is loaded.
@@ -84,6 +86,7 @@ async function inference(
     progress.show(`loading ${name}`);
     const { inputs, model: layers, ...subject } = await subjectOf(tf, name, flags);
     progress.show(`computing ${name} in FP32 and on ${machine.name}`);
+    if (flags.compute) checkBatch(layers, batch);
     const samples = (): Tensor[] =>
       flags.input === undefined ? inputs(batch) : [inputFromFile(tf, layers, flags.input, batch)];
     const run = flags.compute ? await runOnce(tf, layers, samples(), machine, settings) : null;
@@ -129,16 +132,30 @@ async function portableTensorFlow(): Promise<TensorFlow> {
   }
 }
 
-/** Flags that say nothing about a stored layer. */
-const OF_MODELS = ["svg", "batch", "precision", "accumulate", "pes", "input", "density", "weightDensity"] as const;
+/** Flags that say nothing about a stored layer, or a claim. */
+const OF_MODELS = [
+  "svg",
+  "batch",
+  "precision",
+  "accumulate",
+  "pes",
+  "input",
+  "density",
+  "weightDensity",
+  ...SIZES,
+] as const;
 
 function checkFlags(model: string | undefined, { name }: Machine, flags: InferFlags): void {
   const { layer, claims: isClaims, compute, fifo } = flags;
   if (layer !== undefined) {
     if (name !== "eie") throw usage("layer", `a stored layer runs on eie; add --accelerator eie, got ${name}`);
     if (model !== undefined) throw usage("layer", `runs one stored layer, not ${model}; leave one of both out`);
+  }
+  if (layer !== undefined || isClaims === true) {
     const other = OF_MODELS.find((option) => flags[option] !== undefined);
-    if (other !== undefined) throw usage(other, "is of a model; a stored layer has its own, so leave one of both out");
+    if (other !== undefined) throw usage(other, `is of a model; leave it out, or --${isClaims ? "claims" : "layer"}`);
+    if (!compute) throw usage("no-compute", "is of a model; leave it out");
+    if (flags.energy !== DEFAULT_ENERGY) throw usage("energy", "is of a model; leave it out");
   }
   if (isClaims === true && model !== undefined) throw usage("claims", `is not about ${model}; leave it out`);
   if (fifo !== undefined && name !== "eie") throw usage("fifo", `only eie has activation queues, got ${name}`);

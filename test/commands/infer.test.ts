@@ -290,12 +290,14 @@ describe("bad input of vdnn infer", () => {
   it.each([
     [["lenet5", "--accelerator", "eyeris"], 'unknown accelerator "eyeris"; did you mean eyeriss'],
     [["lenet6"], 'unknown network "lenet6"; did you mean lenet5'],
-    [[], "--accelerator: needs a model"],
+    [[], "model: expected a model.json"],
     [["lenet5", "--precision", "fp13"], "precision: expected fp32, fp16, int16, int8, got fp13"],
     [["lenet5", "--accumulate", "int8"], "accumulate: expected fp32, fp16, int32, int16, got int8"],
     [["lenet5", "--precision", "fp16", "--accumulate", "int32"], "products of fp16 are summed in fp32 or fp16"],
     [["lenet5", "--accelerator", "ws", "--precision", "int8"], "expected int16 or fp16"],
     [["lenet5", "--batch", "0"], "Expected a whole number, 1 or more"],
+    [["lenet5", "--batch", "1000000000"], "--batch: at most 342392 samples of lenet5"],
+    [["lenet5", "--accelerator", "eie", "--pes", "1000000000"], "expected at most 4096 elements"],
     [["lenet5", "--pes", "big"], "Expected an array such as 12x14"],
     [["lenet5", "--pes", "168"], "eyeriss is an array of rows and columns"],
     [["lenet5", "--fifo", "8"], "only eie has activation queues"],
@@ -312,6 +314,10 @@ describe("bad input of vdnn infer", () => {
     [["--layer", "x"], "--layer: a stored layer runs on eie"],
     [["lenet5", "--accelerator", "eie", "--layer", "x"], "--layer: runs one stored layer, not lenet5"],
     [["--accelerator", "eie", "--layer", "x", "--batch", "2"], "--batch: is of a model"],
+    [["--accelerator", "eie", "--layer", "x", "--width", "2"], "--width: is of a model"],
+    [["--accelerator", "eie", "--layer", "x", "--energy", "horowitz-45nm"], "--energy: is of a model"],
+    [["--accelerator", "eie", "--layer", "x", "--no-compute"], "--no-compute: is of a model"],
+    [["--claims", "--batch", "2"], "--batch: is of a model; leave it out, or --claims"],
     [["lenet5", "--claims"], "--claims: is not about lenet5"],
   ])("calls %j a usage error", async (args, message) => {
     expect(await main(["infer", ...args])).toBe(2);

@@ -61,6 +61,9 @@ export function msOf({ clockMhz }: EieMachine, cycles: number): number {
   return cycles / (clockMhz * 1e3);
 }
 
+/** Elements that the simulator takes, each with a pointer per column; the paper goes up to 256 (figure 11). */
+const MOST_PES = 4096;
+
 /** @throws VdnnError `ERR_INVALID_OPTION`, also for a queue of one register: it holds nothing, so the layer would never end. */
 export function checkMachine(machine: EieMachine): void {
   for (const name of ["pes", "fifoRegisters", "codeBits", "zeroRunBits", "entriesPerLine"] as const) {
@@ -68,6 +71,9 @@ export function checkMachine(machine: EieMachine): void {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw invalidEie(name, `expected a whole number of at least 1, got ${value}`, { got: value });
     }
+  }
+  if (machine.pes > MOST_PES) {
+    throw invalidEie("pes", `expected at most ${MOST_PES} elements, got ${machine.pes}`, { got: machine.pes });
   }
   for (const name of ["clockMhz", "dramGBps"] as const) {
     const value = machine[name];
