@@ -16,10 +16,14 @@ export const EYERISS_ALEXNET: Figure = {
   source: "Chen et al., JSSC 2017, table V",
 };
 
-/** AlexNet on the whole board, and with the power that the idle board takes away. Recalled from the slides, not read. */
+/** AlexNet on the whole board, and with the power that the idle board takes away. */
 export const JETSON_TK1: readonly Figure[] = [
-  { framesPerSecond: 68, watts: 10.2, source: "Eyeriss slides, ISSCC 2016: power of the board" },
-  { framesPerSecond: 68, watts: 6.5, source: "Eyeriss slides, ISSCC 2016: active minus idle power" },
+  { framesPerSecond: 68, watts: 10.2, source: "Eyeriss slides, ISSCC 2016, recalled and not read: power of the board" },
+  {
+    framesPerSecond: 68,
+    watts: 6.5,
+    source: "Eyeriss slides, ISSCC 2016, recalled and not read: active minus idle power",
+  },
 ];
 
 /** "10 times as efficient as a mobile GPU" (MIT News, February 2016). */

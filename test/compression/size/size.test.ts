@@ -55,7 +55,7 @@ describe("sizes predicted from kept percent and bits (Han et al., ICLR 2016)", (
   test.each([
     ["fc6", 3.0, 2.39],
     ["fc7", 3.0, 2.46],
-  ])("of AlexNet's %s: %d and %d percent within 2 %% of them, nothing fitted", (name, shared, huffman) => {
+  ])("of AlexNet's %s: %d and %d percent, to a fiftieth of them, nothing fitted", (name, shared, huffman) => {
     const layer = ALEXNET.layers.find((candidate) => candidate.name === name);
     if (layer === undefined) throw new Error(`no ${name}`);
     const { bits } = predictLayer(layer, "interleaved");
