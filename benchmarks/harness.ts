@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { BackendName, LoadedBackend } from "../src/backends/load.ts";
+import { hasCode } from "../src/errors.ts";
 import { UsageError } from "./options.ts";
 
 export const ROOT = path.dirname(import.meta.dirname);
@@ -213,7 +214,8 @@ export async function runAsProgram(url: string, main: () => Promise<void>): Prom
   try {
     await main();
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    const isBadInput = hasCode(error, "ERR_INVALID_OPTION") || hasCode(error, "ERR_INVALID_DATA");
+    if (!(error instanceof UsageError || isBadInput)) throw error;
     progress(error.message);
     process.exitCode = 2;
   }

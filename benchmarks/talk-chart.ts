@@ -23,7 +23,7 @@ const PANELS: readonly Panel[] = [
     value: ({ accuracy }) => accuracy,
     label: ({ accuracy }) => `${(accuracy * 100).toFixed(1)} %`,
   },
-  { title: "size, measured", value: ({ bytes }) => bytes, label: ({ bytes }) => formatBytes(bytes) },
+  { title: "size, counted", value: ({ bytes }) => bytes, label: ({ bytes }) => formatBytes(bytes) },
   {
     title: "DRAM/frame, modelled",
     value: ({ dramBytes }) => dramBytes,

@@ -61,8 +61,8 @@ function stageTable(result: TalkResult): Table {
   return {
     caption:
       `${network}, ${parameters} weights, trained on ${trainImages} of ${data} in ${deviceMemory} of device memory (peak ` +
-      `${formatBytes(peakDeviceBytes)}), pruned to ${(kept * 100).toFixed(1)} %. Accuracy and size are measured: ${frames} other images on each ` +
-      `machine's own arithmetic. DRAM traffic, energy and frames/s are modelled, for one frame at a time; energies: table ${energy}. ` +
+      `${formatBytes(peakDeviceBytes)}), pruned to ${(kept * 100).toFixed(1)} %. Accuracy is measured: ${frames} other images on each ` +
+      `machine's own arithmetic. Sizes are counted, the last is a file's. DRAM traffic, energy and frames/s are modelled, for one frame at a time; energies: table ${energy}. ` +
       "Row stationary: Eyeriss's array without its gating and coding. EIE's matrices rest in its SRAM; loading them once is not counted." +
       (stages.at(-1)?.machine === "EIE"
         ? ""

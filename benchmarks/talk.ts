@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { DEFAULT_ENERGY } from "../src/accelerator/energy-data.ts";
 import { readEnergy } from "../src/accelerator/energy-file.ts";
 import { loadTensorFlow } from "../src/backends/load.ts";
+import { outputFile } from "../src/commands/options.ts";
 import { drawnDigits } from "../src/data/digits.ts";
 import { readMnist } from "../src/data/idx.ts";
 import { slice } from "../src/data/images.ts";
@@ -49,6 +50,7 @@ await runAsProgram(import.meta.url, async () => {
   if (!(keep > 0 && keep <= 1))
     throw new UsageError(`--keep: expected a share above 0 and up to 1, got "${options.keep}"`);
   const energy = readEnergy(options.energy);
+  const svg = options.svg === "" ? null : outputFile(options.svg, "--svg");
   const all =
     options.data === "" ? drawnDigits({ trainCount, testCount: frames, seed }) : await readMnist(options.data);
   const data = { train: slice(all.train, 0, trainCount), test: slice(all.test, 0, frames) };
@@ -91,5 +93,5 @@ await runAsProgram(import.meta.url, async () => {
     shapes: [shapeRow(tf, "alexnet", energy), shapeRow(tf, "squeezenet", energy)],
   };
   publish(options.json, result, talkTables(result));
-  if (options.svg !== "") writeFileSync(options.svg, renderTalkChart(result));
+  if (svg !== null) writeFileSync(svg, renderTalkChart(result));
 });

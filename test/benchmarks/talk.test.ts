@@ -62,8 +62,20 @@ describe("the example", () => {
 
   it("prints its tables and draws the same figures", () => {
     for (const { caption } of talkTables(result)) expect(stdout).toContain(caption);
-    expect(stdout).toMatch(/Accuracy and size are measured.*modelled/);
+    expect(stdout).toMatch(/Accuracy is measured.*Sizes are counted.*modelled/);
     expect(svg).toBe(renderTalkChart(result));
     for (const { name } of result.stages) expect(svg).toContain(name);
+  });
+});
+
+describe("bad input of the example", () => {
+  it.each([
+    [["--svg", join(folder, "none", "talk.svg")], "--svg: there is no directory"],
+    [["--energy", "horowtz"], 'unknown energy "horowtz"'],
+    [["--data", join(folder, "none")], "cannot be read"],
+  ])("%j is a usage error before anything is trained", async (args, message) => {
+    const program = ["--import", "tsx", "benchmarks/talk.ts", ...args];
+    const ended = promisify(execFile)(process.execPath, program, { cwd: ROOT });
+    await expect(ended).rejects.toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
   });
 });
