@@ -2,7 +2,7 @@
  * What a run on EIE costs, in two ways that are kept apart: accesses times an energy table, as for every accelerator here, and the
  * published power of each part times the time, as the paper does.
  */
-import { energyOf } from "../account.ts";
+import { defaultAccumulator, energyOf } from "../account.ts";
 import type { LayerCost, MemoryLevel } from "../cost.ts";
 import type { AcceleratorEnergy, Precision } from "../energy.ts";
 import { type LayerShape, macsOf } from "../layer.ts";
@@ -16,8 +16,10 @@ const PJ_PER_MW_MS = 1e6;
 
 export interface EieCostOptions {
   readonly energy: AcceleratorEnergy;
-  /** Of multiplication and sum. Default `int16`, the chip's 16-bit fixed point. */
+  /** Of the multiplication. Default `int16`, the chip's 16-bit fixed point. */
   readonly precision?: Precision;
+  /** Default: `int32` for integers, `fp32` for floating point. */
+  readonly accumulate?: Precision | "int32";
   readonly machine?: EieMachine;
   /** Products that `counts` are of: maps of a batch times output positions. Default: by the shape. */
   readonly vectors?: number;
@@ -31,6 +33,7 @@ export interface EieCost extends LayerCost {
 
 export function eieCost(shape: LayerShape, layer: EieLayer, counts: EieCounts, options: EieCostOptions): EieCost {
   const { energy, precision = "int16", machine = EIE } = options;
+  const { accumulate = defaultAccumulator(precision) } = options;
   const { vectors = shape.batch * shape.outputHeight * shape.outputWidth } = options;
   const storage = storageOf(layer, machine);
   const processingMs = msOf(machine, counts.cycles);
@@ -58,7 +61,7 @@ export function eieCost(shape: LayerShape, layer: EieLayer, counts: EieCounts, o
         // Fillers too: the paper's multiplier has no gate for them.
         activeMacs: counts.work,
         precision,
-        accumulate: precision,
+        accumulate,
         ms: processingMs,
       },
       energy,

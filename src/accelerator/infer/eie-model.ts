@@ -19,7 +19,7 @@ export interface EieStorageDetails {
   readonly simulatedVectors: number;
 }
 
-export function eieModel({ energy, precision, pes, fifo, seed }: MachineSettings): CostModel {
+export function eieModel({ energy, precision, accumulate, pes, fifo, seed }: MachineSettings): CostModel {
   const machine: EieMachine = {
     ...EIE,
     ...(pes === undefined ? {} : { pes: countOf(pes) }),
@@ -45,7 +45,13 @@ export function eieModel({ energy, precision, pes, fifo, seed }: MachineSettings
         throw unsupported(shape.name, "both operands are activations; eie's matrices are stored beforehand");
       if (shape.groups !== 1) throw unsupported(shape.name, "eie has no mapping for groups");
       const run = countVectors(layer, machine, seed);
-      const cost = eieCost(shape, run.matrix, run.counts, { energy, precision, machine, vectors: run.vectors });
+      const cost = eieCost(shape, run.matrix, run.counts, {
+        energy,
+        precision,
+        accumulate,
+        machine,
+        vectors: run.vectors,
+      });
       const { storage, publishedPj } = cost;
       const { vectors, simulatedVectors } = run;
       return { cost, details: { kind: "eie", storage, publishedPj, vectors, simulatedVectors } };

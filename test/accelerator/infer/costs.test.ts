@@ -105,6 +105,14 @@ describe("on EIE", () => {
     expect(cycles({ pes: 8 })).toBeGreaterThan(cycles({ pes: 64 }));
   });
 
+  it("pays for sums of the width that was asked for", () => {
+    const arithmetic = (accumulate: "int16" | "int32"): number =>
+      cost("eie", onEie, { accumulate }).layers.reduce((sum, { cost: each }) => sum + each.energyPj.arithmetic, 0);
+    const { multiplyPj, addPj } = settingsOf("eie").energy;
+    const [narrow, wide] = [multiplyPj.int16 + addPj.int16, multiplyPj.int16 + addPj.int32];
+    expect(arithmetic("int32") / arithmetic("int16")).toBeCloseTo(wide / narrow, 9);
+  });
+
   it("leaves larger filters to the host", () => {
     const { host } = cost("eie", onEie);
     expect(host.filter(({ reason }) => reason !== null).map(({ layers }) => layers)).toEqual([["conv"]]);
