@@ -34,8 +34,9 @@ export function inferJson(facts: InferFacts): string {
 }
 
 function computed(run: NonNullable<InferFacts["run"]>): object {
-  const { mode, refusedModes, reference, agreement, outputs, outputShape, wallMs, saturated } = run;
-  return { mode, refusedModes, wallMs, reference, agreement, saturated, outputShape, outputs: Array.from(outputs) };
+  const { mode, refusedModes, reference, agreement, outputs, outputShape, outputCount, wallMs, saturated } = run;
+  const values = Array.from(outputs);
+  return { mode, refusedModes, wallMs, reference, agreement, saturated, outputCount, outputShape, outputs: values };
 }
 
 function layerJson({ layer, cost, details, runs }: LayerResult): object {

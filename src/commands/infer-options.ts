@@ -41,7 +41,7 @@ export function addInferOptions(command: Command): Command {
     .option("--accelerator <name>", "eyeriss, eie, ideal-dense, or a dataflow: rs, ws, osa, osb, osc, nlr", "eyeriss")
     .option("--batch <n>", "maps per inference (default: 1)", wholeNumber(1))
     .option("--precision <format>", "fp32, fp16, int16 or int8 (default: the chip's, int16)")
-    .option("--accumulate <format>", "of sums: fp32, fp16, int32 or int16 (default: the chip's, else the widest)")
+    .option("--accumulate <format>", "of sums: fp32, fp16, int32 or int16 (default: int32 for integers, else fp32)")
     .option("--energy <name|file>", "energy per access and operation (vdnn-accelerator-energy/1)", DEFAULT_ENERGY)
     .option("--pes <size>", "array such as 12x14; of eie a number such as 64", pes)
     .option("--fifo <n>", "eie: registers of the activation queues (default: 8)", wholeNumber(1))

@@ -7,14 +7,14 @@ const TOP = 5;
 
 export function outputLines({ run, subject, machine, settings }: InferFacts): string[] {
   if (run === null) return ["outputs: none, nothing was computed"];
-  const { mode, refusedModes, reference, agreement, outputs, outputShape, saturated } = run;
+  const { mode, refusedModes, reference, agreement, outputs, outputShape, outputCount, saturated } = run;
   const { maxAbsDifference, largest, sameTop1, samples } = agreement;
   const size = outputs.length / samples;
   const top = topOf(outputs.subarray(0, size), TOP).map(({ index, value }) => `${index}: ${digits(value)}`);
   const ends = Object.entries(saturated).map(([what, values]) => `${values} ${what}`);
   const refused = refusedModes.map((each) => each.mode).join(", ");
   return [
-    `outputs [${outputShape.join(", ")}], the largest of the first sample  ${top.join("  ")}`,
+    `outputs [${outputShape.join(", ")}]${outputCount > 1 ? `, the first of ${outputCount}` : ""}, the largest of the first sample  ${top.join("  ")}`,
     `against FP32 on the ${reference} backend: max abs difference ${maxAbsDifference.toExponential(1)} of ${digits(largest)}, ` +
       `same top-1 in ${sameTop1} of ${samples}; saturated ${ends.join(", ")}` +
       (sameTop1 < samples && settings.accumulate === "int16"

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { SymbolicTensor } from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
 import { main } from "../../src/cli.ts";
@@ -153,6 +154,14 @@ describe("vdnn infer on Eyeriss", () => {
     expect(layers.filter(({ mappingOrigin }) => mappingOrigin === "inferred")).toHaveLength(13);
     expect(layers.map(({ name }) => name).slice(-3)).toEqual(["fc6", "fc7", "fc8"]);
     expect(layers.every(({ gatedMacs, macs }) => gatedMacs === macs / 2)).toBe(true);
+  });
+
+  it("says that it shows the first output of several", async () => {
+    const input = tf.input({ shape: [5] });
+    const outputs = [2, 3].map((units) => tf.layers.dense({ units }).apply(input) as SymbolicTensor);
+    const file = await saveModel(tf.model({ inputs: input, outputs }), join(folder, "two"));
+    expect(await main(["infer", file])).toBe(0);
+    expect(output.stdout).toContain("outputs [1, 2], the first of 2, the largest of the first sample");
   });
 
   it("leaves filters that are larger than the array to the host", async () => {

@@ -20,11 +20,11 @@ import { createBackend, type Machine } from "./machine.ts";
 import { ACCELERATORS, type AcceleratorName, PRESETS, type Workload, WORKLOADS } from "./presets.ts";
 import { type AcceleratedLayer, type HostOp, RunLog } from "./records.ts";
 
-/** Each one's default is the chip's (presets.ts). */
+/** Each one's default is in presets.ts. */
 export interface AcceleratorOptions {
   /** Format of inputs, weights and outputs. */
   readonly precision?: Precision | undefined;
-  /** Format of the sums. Default the chip's at its own precision, else the widest. */
+  /** Format of the sums. Default the preset's at its own precision, else the widest. */
   readonly accumulate?: Accumulation | undefined;
   readonly scaling?: Scaling | undefined;
   /** Layers that it computes itself; the others run on the host. */

@@ -45,7 +45,7 @@ export interface MachineSettings {
 }
 
 /**
- * The machine's own precision unless another is asked for, and sums as wide as the chip's or, at another precision, the widest.
+ * The machine's own precision unless another is asked for, and sums as wide as its preset has them or, at another precision, the widest.
  *
  * @throws VdnnError `ERR_INVALID_OPTION` for names that do not exist or do not go together
  */

@@ -22,6 +22,8 @@ export interface InferenceRun {
   /** Of the model's first output, `[batch, …]`. */
   readonly outputs: Float32Array;
   readonly outputShape: readonly number[];
+  /** That the model has; all are computed, the first is kept. */
+  readonly outputCount: number;
   /** gpu.js's mode, and the faster ones that do not serve here. */
   readonly mode: string;
   readonly refusedModes: readonly RefusedMode[];
@@ -71,6 +73,7 @@ export async function runInference(
         .reduce(addSaturation, NOTHING_SATURATED),
       outputs: values,
       outputShape: shape,
+      outputCount: model.outputs.length,
       mode: accelerator.mode,
       refusedModes: accelerator.refusedModes,
       reference,
