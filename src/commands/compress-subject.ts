@@ -1,6 +1,4 @@
 /** What `vdnn compress` works on: a saved model, a compressed one, or a built-in network; and the images it is trained on. */
-import { statSync } from "node:fs";
-import * as path from "node:path";
 import type { LayersModel } from "@tensorflow/tfjs";
 import { type Classifier, checkClassifier } from "../compression/training/classifier.ts";
 import { loadCompressed } from "../compression/training/load.ts";
@@ -8,11 +6,10 @@ import { drawnDigits } from "../data/digits.ts";
 import { readMnist } from "../data/idx.ts";
 import { type DataSplit, slice } from "../data/images.ts";
 import { hasCode } from "../errors.ts";
-import { loadModelFile } from "../networks/from-file.ts";
 import type { TensorFlow } from "../networks/network.ts";
 import { networkNamed } from "../simulator/networks.ts";
 import type { CompressFlags } from "./compress-options.ts";
-import { isFile, SIZES, usage } from "./infer-source.ts";
+import { isCompressed, isFile, loadSaved, SIZES, usage } from "./infer-source.ts";
 
 export type Origin = "network" | "file" | "compressed";
 
@@ -24,7 +21,7 @@ export function originOf(model: string, flags: CompressFlags): Origin {
   }
   const size = SIZES.find((name) => flags[name] !== undefined);
   if (size !== undefined) throw usage(size, `${model} is a file, and has its sizes`);
-  return /\.vdnnz$/i.test(model) ? "compressed" : "file";
+  return isCompressed(model) ? "compressed" : "file";
 }
 
 /** @throws VdnnError `ERR_INVALID_MODEL` for a file that cannot be used */
@@ -42,10 +39,8 @@ export async function loadSubject(
     }
     case "compressed":
       return loadCompressed(tf, name);
-    case "file": {
-      const isDirectory = statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
-      return loadModelFile(tf, isDirectory ? path.join(name, "model.json") : name);
-    }
+    case "file":
+      return loadSaved(tf, name);
     default:
       return origin satisfies never;
   }

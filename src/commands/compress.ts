@@ -13,6 +13,7 @@ import { checkCompressFlags, compressionOptions } from "./compress-settings.ts";
 import { loadSubject, originOf } from "./compress-subject.ts";
 import { renderCompression } from "./compress-table.ts";
 import { type Callbacks, type Subject, trainAndCompress, type TrainedCompression } from "./compress-train.ts";
+import { isCompressed, usage } from "./infer-source.ts";
 import { outputFile, sessionSettings } from "./options.ts";
 import { createProgress } from "./progress.ts";
 
@@ -37,6 +38,8 @@ export async function compress(name: string, flags: CompressFlags): Promise<numb
   checkCompressFlags(flags);
   const origin = originOf(name, flags);
   const output = outputFile(flags.output, "--output", true);
+  if (!isCompressed(output))
+    throw usage("output", `${flags.output} does not end in .vdnnz, by which the file is known`);
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   // A second one ends the process at once, as there is no listener any more.

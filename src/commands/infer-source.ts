@@ -1,5 +1,5 @@
 /** What `vdnn infer` runs: a saved model, a compressed one, or a built-in network; and an input for it. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import * as path from "node:path";
 import type { LayersModel, Tensor } from "@tensorflow/tfjs";
 import { readCompressedModel } from "../compression/file/file.ts";
@@ -29,6 +29,17 @@ export function isFile(model: string): boolean {
   return /\.(json|vdnnz)$|[/\\]/i.test(model) || statSync(model, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** What a compressed model's file is known by. */
+export function isCompressed(file: string): boolean {
+  return /\.vdnnz$/i.test(file);
+}
+
+/** A saved model; of a folder its model.json. @throws VdnnError `ERR_INVALID_MODEL` */
+export function loadSaved(tf: TensorFlow, file: string): Promise<LayersModel> {
+  const isFolder = existsSync(file) && statSync(file).isDirectory();
+  return loadModelFile(tf, isFolder ? path.join(file, "model.json") : file);
+}
+
 /** Names and flags, before TensorFlow.js is loaded. @throws VdnnError `ERR_INVALID_OPTION` */
 export function checkSubject(model: string, flags: InferFlags): void {
   if (!isFile(model)) {
@@ -44,14 +55,13 @@ export function checkSubject(model: string, flags: InferFlags): void {
 export async function subjectOf(tf: TensorFlow, name: string, flags: InferFlags): Promise<Subject> {
   if (!isFile(name)) return networkSubject(tf, name, flags);
   const inputs = (model: LayersModel) => (batch: number) => generatedInputs(tf, model, batch, flags.seed);
-  if (/\.vdnnz$/i.test(name)) {
+  if (isCompressed(name)) {
     const compressed = await readCompressedModel(name);
     const model = await layersModel(tf, compressed);
     const codeBits = Object.fromEntries(compressed.layers.map((layer) => [layer.name, layer.codeBits]));
     return { name, origin: "compressed", model, codeBits, inputs: inputs(model) };
   }
-  const isDirectory = statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
-  const model = await loadModelFile(tf, isDirectory ? path.join(name, "model.json") : name);
+  const model = await loadSaved(tf, name);
   return { name, origin: "file", model, codeBits: {}, inputs: inputs(model) };
 }
 

@@ -221,6 +221,7 @@ describe("bad input is refused before anything is trained, and nothing is writte
       ["--output", at("no/where.vdnnz")],
       /--output: there is no directory .*no; create it first/,
     ],
+    ["an output of another kind", ["--output", at("model.json")], /--output: .*model.json does not end in .vdnnz/],
     ["an output that is a directory", ["--output", folder], /--output: .* is a directory/],
     [
       "images without training",

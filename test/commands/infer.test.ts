@@ -357,6 +357,11 @@ describe("bad input of vdnn infer", () => {
     expect(output.stderr).toContain(message);
   });
 
+  it("ends with 1 for a path through a file", async () => {
+    expect(await main(["infer", join(modelFile, "model.json")])).toBe(1);
+    expect(output.stderr).toContain("cannot be read: ENOTDIR");
+  });
+
   it("ends with 1 for weights that are not finite, and names the weight", async () => {
     const model = sparseModel(tf);
     const [kernel, ...others] = model.getWeights();
