@@ -27,7 +27,7 @@ describe("a device that is smaller than its budget", () => {
     { timeout: 240_000 },
     async () => {
       const stock = await train(null, false);
-      await expect(train(null, true)).rejects.toThrow(/OOM when allocating/);
+      await expect(train(null, true)).rejects.toThrow(/OOM when allocating|SIGSEGV/);
       const found = await train({ policy: "vdnn-dyn" }, true);
       expect(sameBits(stock, found)).toBe(true);
       const [warning] = found.report?.warnings ?? [];
