@@ -133,10 +133,15 @@ export class Vault {
     return parcel;
   }
 
+  /** The bytes of a parcel are still on their way into the vault. */
+  isArriving(parcel: Parcel): boolean {
+    const { copy } = this.#record(parcel);
+    return copy?.kind === "fill" && !copy.event.isReached;
+  }
+
   /** Resolves when the bytes of a parcel are in the vault; null when they are. Rejects when they will never be. */
   arrival(parcel: Parcel): Promise<void> | null {
-    const { copy } = this.#record(parcel);
-    return copy?.kind === "fill" && !copy.event.isReached ? copy.event.done() : null;
+    return this.isArriving(parcel) ? (this.#record(parcel).copy?.event.done() ?? null) : null;
   }
 
   /** Resolves when nothing is on its way into the vault any more, arrived or lost. */

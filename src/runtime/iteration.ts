@@ -221,7 +221,7 @@ export class Iteration {
 
   /** What has no room now comes when a kernel asks for it, and then the budget has the last word. */
   #bringAhead(block: Block, keepCopy: boolean): void {
-    if (this.#isAsynchronous && this.#residency.arrival(block) !== null) {
+    if (this.#isAsynchronous && this.#residency.isArriving(block)) {
       this.#late.set(block, keepCopy);
       return;
     }
@@ -241,7 +241,7 @@ export class Iteration {
   /** Prefetches what has arrived since the plan asked for it. */
   bringLate(): void {
     for (const [block, keepCopy] of this.#late) {
-      if (this.#residency.arrival(block) !== null) continue;
+      if (this.#residency.isArriving(block)) continue;
       this.#late.delete(block);
       this.#bringAhead(block, keepCopy);
     }

@@ -309,6 +309,11 @@ export class Residency {
     return bytes >= this.#smallestBytes;
   }
 
+  /** Its bytes are still on their way to the vault. */
+  isArriving({ residency, parcel }: Block): boolean {
+    return residency === "away" && parcel !== null && this.#options.vault.isArriving(parcel);
+  }
+
   /** Resolves when the bytes of a block are in the vault or on the device; null when they are. */
   arrival({ residency, parcel }: Block): Promise<void> | null {
     return residency === "away" && parcel !== null ? this.#options.vault.arrival(parcel) : null;
@@ -380,7 +385,7 @@ export class Residency {
       this.#options.rebuild(block);
       return;
     }
-    if (this.arrival(block) !== null) {
+    if (this.isArriving(block)) {
       this.#remake(block);
       return;
     }
@@ -408,7 +413,7 @@ export class Residency {
 
   /** The block could be brought back at once after it left: a copy of it has arrived. */
   hasCopy({ parcel }: Block): boolean {
-    return parcel !== null && this.#options.vault.arrival(parcel) === null;
+    return parcel !== null && !this.#options.vault.isArriving(parcel);
   }
 
   /** Rebuilds what was dropped although tensors on it are still alive, while its recipe is valid. */
