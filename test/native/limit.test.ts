@@ -16,7 +16,7 @@ const WORKLOAD = {
 
 async function train(session: SessionSettings | null, capped: boolean): Promise<TrialResult> {
   const env = cappedAllocator(CAP_MIB * MIB);
-  const outcome = await runTrial({ backend: "tensorflow", workload: WORKLOAD, steps: 3, session }, capped ? env : {});
+  const outcome = await runTrial({ backend: "tensorflow", workload: WORKLOAD, steps: 6, session }, capped ? env : {});
   if (!outcome.ok) throw new Error(outcome.reason);
   return outcome.value;
 }
