@@ -2,6 +2,9 @@
 import { type EnergyPart, MEMORY_LEVELS, type MemoryLevel } from "./cost.ts";
 import type { AcceleratorEnergy, Precision } from "./energy.ts";
 
+/** 1 mW for 1 ms is 1 uJ. */
+export const PJ_PER_MW_MS = 1e6;
+
 export interface EnergyCounts {
   /** Words of `wordBits` at each level, reads and writes. */
   readonly accesses: Readonly<Record<MemoryLevel, number>>;
@@ -21,8 +24,7 @@ export function energyOf(counts: EnergyCounts, table: AcceleratorEnergy): Record
     (level) => accesses[level] * table.accessPj[level] * wordShare,
   ) as [number, number, number, number];
   const arithmetic = activeMacs * (table.multiplyPj[precision] + table.addPj[accumulate]);
-  // 1 mW for 1 ms is 1 uJ.
-  return { dram, buffer, array, registers, arithmetic, static: table.staticMw * ms * 1e6 };
+  return { dram, buffer, array, registers, arithmetic, static: table.staticMw * ms * PJ_PER_MW_MS };
 }
 
 /** What a product is summed in unless asked otherwise: twice the width for integers, FP32 for halves. */

@@ -38,6 +38,29 @@ export interface Densities {
 
 export const DENSE: Densities = { inputs: 1, weights: 1, outputs: 1 };
 
+/** A matrix product as a fully connected layer: every map is one pixel. */
+export function matrixShape(
+  batch: number,
+  channels: number,
+  filters: number,
+  groups = 1,
+): Omit<LayerShape, "name" | "bias"> {
+  return {
+    kind: "fully-connected",
+    batch,
+    channels,
+    filters,
+    groups,
+    inputHeight: 1,
+    inputWidth: 1,
+    filterHeight: 1,
+    filterWidth: 1,
+    outputHeight: 1,
+    outputWidth: 1,
+    stride: 1,
+  };
+}
+
 export function macsOf(layer: LayerShape): number {
   const { batch, filters, channels, filterHeight, filterWidth, outputHeight, outputWidth } = layer;
   return batch * filters * channels * filterHeight * filterWidth * outputHeight * outputWidth;

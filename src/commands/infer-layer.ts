@@ -1,4 +1,5 @@
 /** `vdnn infer --accelerator eie --layer DIR`: one stored layer, cycle by cycle. */
+import { percent } from "./infer-text.ts";
 import { type EieLayerReport, runLayerDirectory } from "../accelerator/eie/run-directory.ts";
 import { EIE } from "../accelerator/eie/machine.ts";
 import { topOf } from "../accelerator/infer/agreement.ts";
@@ -53,8 +54,4 @@ function render(report: EieLayerReport, directory: string): string {
 
 function count(value: number): string {
   return value.toLocaleString("en-US");
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)}%`;
 }

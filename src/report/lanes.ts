@@ -1,5 +1,6 @@
 /** The events of one step as rows of bars: which lane, what colour, how few will do. */
 import { formatBytes, formatMs } from "../units.ts";
+import { LANES } from "./trace-events.ts";
 import type { Lane, LaneEvent, TraceEvent } from "./result.ts";
 
 /** What a bar's colour says. `again` is a kernel that runs a second time. */
@@ -31,18 +32,10 @@ export interface Pass {
 
 /** These four are shown even where nothing happens on them: that too is an answer. */
 const ALWAYS: ReadonlySet<Lane> = new Set(["compute", "offload", "prefetch", "stall"]);
-const ORDER: readonly (readonly [Lane, string])[] = [
-  ["compute", "compute"],
-  ["offload", "offload"],
-  ["prefetch", "prefetch"],
-  ["spill-write", "spill write"],
-  ["spill-read", "spill read"],
-  ["stall", "stall"],
-];
 
 /** @param fromMs when the step begins; times in rows are from then on */
 export function laneRows(events: readonly TraceEvent[], fromMs = 0): LaneRow[] {
-  return ORDER.flatMap(([lane, name]) => {
+  return LANES.flatMap(([lane, name]) => {
     const bars = events
       .flatMap((event) => (event.kind === "span" && event.lane === lane ? [barOf(event, fromMs)] : []))
       .sort((a, b) => a.fromMs - b.fromMs);

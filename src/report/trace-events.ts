@@ -22,7 +22,7 @@ export interface ChromeTrace {
 }
 
 /** In the order in which the threads are to stand. */
-const LANES: readonly (readonly [Lane, string])[] = [
+export const LANES: readonly (readonly [Lane, string])[] = [
   ["compute", "compute"],
   ["offload", "offload"],
   ["prefetch", "prefetch"],

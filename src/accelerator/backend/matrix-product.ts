@@ -4,7 +4,7 @@
  */
 import type { TensorInfo } from "../../runtime/engine.ts";
 import type { Rectifier } from "../arithmetic/write-back.ts";
-import type { LayerShape } from "../layer.ts";
+import { matrixShape } from "../layer.ts";
 import { beginLayer, finishLayer, type LayerSums } from "./layer-run.ts";
 import { addMacs, countMacs } from "./mac-counts.ts";
 import { floatsOf, type Machine } from "./machine.ts";
@@ -37,7 +37,7 @@ export function multiplyMatrices(machine: Machine, call: MatrixCall): TensorInfo
   const product = unit.multiply({ left: codes, right: run.weights.codes, groups, rows, depth, columns }, run.summation);
   const sums: LayerSums = { ...product, macs: macsOfGroups(codes, run.weights.codes, groups, depth) };
   const bias = call.bias === null ? null : floatsOf(machine, call.bias);
-  const shape = shapeOf(groups, rows, depth, columns);
+  const shape = matrixShape(rows, depth, columns * groups, groups);
   const values = finishLayer(machine, run, call.kernel, sums, bias, call.rectifier, shape);
   return machine.backend.makeTensorInfo([...batchShape, a.rows, columns], "float32", values);
 }
@@ -80,21 +80,4 @@ function macsOfGroups(left: Float32Array, right: Float32Array, groups: number, d
 function partOf(values: Float32Array, group: number, groups: number): Float32Array {
   const size = values.length / groups;
   return values.subarray(group * size, (group + 1) * size);
-}
-
-function shapeOf(groups: number, rows: number, depth: number, columns: number): Omit<LayerShape, "name" | "bias"> {
-  return {
-    kind: "fully-connected",
-    batch: rows,
-    channels: depth,
-    filters: columns * groups,
-    groups,
-    inputHeight: 1,
-    inputWidth: 1,
-    filterHeight: 1,
-    filterWidth: 1,
-    outputHeight: 1,
-    outputWidth: 1,
-    stride: 1,
-  };
 }

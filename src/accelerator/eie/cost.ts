@@ -2,17 +2,14 @@
  * What a run on EIE costs, in two ways that are kept apart: accesses times an energy table, as for every accelerator here, and the
  * published power of each part times the time, as the paper does.
  */
-import { defaultAccumulator, energyOf } from "../account.ts";
+import { defaultAccumulator, energyOf, PJ_PER_MW_MS } from "../account.ts";
 import type { LayerCost, MemoryLevel } from "../cost.ts";
 import type { AcceleratorEnergy, Precision } from "../energy.ts";
-import { type LayerShape, macsOf } from "../layer.ts";
+import { type LayerShape, macsOf, matrixShape } from "../layer.ts";
 import { biasEntriesOf, type EieLayer } from "./layer.ts";
 import { chipMwOf, EIE, type EieMachine, msOf, PE_MW } from "./machine.ts";
 import type { EieCounts } from "./simulate.ts";
 import { type Storage, storageOf, WORD_BITS } from "./storage.ts";
-
-/** Picojoules in a milliwatt for a millisecond. */
-const PJ_PER_MW_MS = 1e6;
 
 export interface EieCostOptions {
   readonly energy: AcceleratorEnergy;
@@ -114,20 +111,5 @@ function publishedPj({ pes }: EieMachine, ms: number): Record<keyof typeof PE_MW
 
 /** A matrix-vector product as the shape that costs are kept by. */
 export function shapeOf({ name, inputs, outputs, bias }: EieLayer, batch = 1): LayerShape {
-  return {
-    name,
-    kind: "fully-connected",
-    batch,
-    channels: inputs,
-    filters: outputs,
-    groups: 1,
-    inputHeight: 1,
-    inputWidth: 1,
-    filterHeight: 1,
-    filterWidth: 1,
-    outputHeight: 1,
-    outputWidth: 1,
-    stride: 1,
-    bias,
-  };
+  return { name, ...matrixShape(batch, inputs, outputs), bias };
 }
