@@ -3,14 +3,11 @@
  * time is a bound: what the elements need if all of them work, or what DRAM's link needs for the words that the dataflow moves.
  */
 import { VdnnError } from "../../errors.ts";
-import { energyOf } from "../account.ts";
-import type { LayerCost } from "../cost.ts";
 import { sameArea } from "../dataflows/area.ts";
 import { cheapest } from "../dataflows/dataflow.ts";
 import { dataflowNamed } from "../dataflows/index.ts";
 import { EYERISS_CHIP } from "../eyeriss/hardware.ts";
-import { linkMs } from "../eyeriss/score.ts";
-import { macsOf } from "../layer.ts";
+import { boundCost } from "./bound.ts";
 import type { MachineSettings } from "./machines.ts";
 import type { CostModel } from "./model.ts";
 import { arrayOf } from "./pes.ts";
@@ -47,26 +44,8 @@ export function dataflowModel(name: string, { energy, precision, accumulate, pes
           layer: shape.name,
         });
       }
-      const macs = macsOf(shape);
-      const cycles = macs / pes;
-      const ms = cycles / (coreMHz * 1e3);
-      const { accesses } = found;
-      const bytes = (accesses.dram * WORD_BITS) / 8;
-      const cost: LayerCost = {
-        layer: shape,
-        cycles,
-        processingMs: ms,
-        totalMs: Math.max(ms, linkMs(accesses.dram, EYERISS_CHIP)),
-        activePes: pes,
-        utilization: 1,
-        macs,
-        gatedMacs: 0,
-        skippedMacs: 0,
-        accesses,
-        energyPj: energyOf({ accesses, wordBits: WORD_BITS, activeMacs: macs, precision, accumulate, ms }, energy),
-        dramBytes: { uncompressed: bytes, compressed: bytes },
-        chipMw: null,
-      };
+      const counted = { energy, precision, accumulate, pes, hardware: EYERISS_CHIP, wordBits: WORD_BITS };
+      const cost = boundCost(shape, found.accesses, counted);
       return { cost, details: { kind: "counted" } };
     },
   };

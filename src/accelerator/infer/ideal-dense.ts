@@ -2,11 +2,9 @@
  * The baseline that knows no zeros and loses nothing else: every element multiplies in every cycle, every word crosses the link to
  * DRAM once, transfers hide behind the arithmetic as far as the link allows. No real dense machine of this size and link is faster.
  */
-import { energyOf } from "../account.ts";
-import type { LayerCost } from "../cost.ts";
 import { eyerissHardware, withPrecision } from "../eyeriss/hardware.ts";
-import { linkMs } from "../eyeriss/score.ts";
 import { inputsOf, macsOf, outputsOf, weightsOf } from "../layer.ts";
+import { boundCost } from "./bound.ts";
 import type { MachineSettings } from "./machines.ts";
 import type { CostModel } from "./model.ts";
 import { countOf } from "./pes.ts";
@@ -23,28 +21,10 @@ export function idealDenseModel({ energy, precision, accumulate, pes: asked }: M
         "of inputs, weights and outputs over DRAM and through the buffer once, uncompressed. A bound, not a design.",
     ],
     cost({ shape }) {
-      const macs = macsOf(shape);
-      const cycles = macs / pes;
-      const processingMs = cycles / (coreMHz * 1e3);
       const dram = inputsOf(shape) + weightsOf(shape) + outputsOf(shape);
       // Into the buffer and out of it; two operands, the sum read and written.
-      const accesses = { dram, buffer: 2 * dram, array: 0, registers: 4 * macs };
-      const bytes = (dram * wordBits) / 8;
-      const cost: LayerCost = {
-        layer: shape,
-        cycles,
-        processingMs,
-        totalMs: Math.max(processingMs, linkMs(dram, hardware)),
-        activePes: pes,
-        utilization: 1,
-        macs,
-        gatedMacs: 0,
-        skippedMacs: 0,
-        accesses,
-        energyPj: energyOf({ accesses, wordBits, activeMacs: macs, precision, accumulate, ms: processingMs }, energy),
-        dramBytes: { uncompressed: bytes, compressed: bytes },
-        chipMw: null,
-      };
+      const accesses = { dram, buffer: 2 * dram, array: 0, registers: 4 * macsOf(shape) };
+      const cost = boundCost(shape, accesses, { energy, precision, accumulate, pes, hardware, wordBits });
       return { cost, details: { kind: "counted" } };
     },
   };
