@@ -202,3 +202,25 @@ function dyingAt(tensors: readonly number[], deaths: readonly number[], kernelCo
   const { start, items } = bucketed(Int32Array.from(deaths), kernelCount, 0);
   return { start, items: items.map((i) => tensors[i] as number) };
 }
+
+/**
+ * Device bytes at each kernel with the gaps empty from end to end that a choice does not keep.
+ *
+ * @param chosen per gap; 0 keeps it
+ * @param bytes filled up to the number of kernels; one longer than that
+ */
+export function fillDeviceBytes({ gaps, keptBytes, flat }: Problem, chosen: Uint8Array, bytes: Float64Array): void {
+  bytes.fill(0);
+  for (let g = 0; g < gaps.count; g++) {
+    if (chosen[g] === 0) continue;
+    const from = (gaps.from[g] as number) + 1;
+    const to = gaps.to[g] as number;
+    const size = gaps.bytes[g] as number;
+    bytes[from] = (bytes[from] as number) - size;
+    bytes[to] = (bytes[to] as number) + size;
+  }
+  for (let k = 0, sum = 0; k < flat.kernelCount; k++) {
+    sum += bytes[k] as number;
+    bytes[k] = sum + (keptBytes[k] as number);
+  }
+}

@@ -3,7 +3,7 @@
  * each kernel if every copy is issued as late as can be. The decoder adds to the curves what it issues earlier.
  */
 import { Curve } from "./curve.ts";
-import type { Problem } from "./gaps.ts";
+import { fillDeviceBytes, type Problem } from "./gaps.ts";
 
 /** What becomes of a gap. */
 export const KEEP = 0;
@@ -67,23 +67,13 @@ export class Layout {
   }
 
   #layOutDevice(choice: Uint8Array): void {
-    const { gaps, flat, keptBytes } = this.#problem;
-    const diff = this.#diff.fill(0);
+    const { gaps, flat } = this.#problem;
     for (let g = 0; g < gaps.count; g++) {
       const before = gaps.previous[g] as number;
       this.previous[g] = before < 0 ? -1 : choice[before] === KEEP ? (this.previous[before] as number) : before;
-      if (choice[g] === KEEP) continue;
-      const from = (gaps.from[g] as number) + 1;
-      const to = gaps.to[g] as number;
-      const bytes = gaps.bytes[g] as number;
-      diff[from] = (diff[from] as number) - bytes;
-      diff[to] = (diff[to] as number) + bytes;
     }
-    for (let k = 0, sum = 0; k < flat.kernelCount; k++) {
-      sum += diff[k] as number;
-      diff[k] = sum + (keptBytes[k] as number);
-    }
-    this.curve.reset(diff.subarray(0, flat.kernelCount));
+    fillDeviceBytes(this.#problem, choice, this.#diff);
+    this.curve.reset(this.#diff.subarray(0, flat.kernelCount));
   }
 
   #layOutHost(choice: Uint8Array): void {

@@ -4,7 +4,7 @@
  */
 import { bucketed } from "./buckets.ts";
 import { Curve } from "./curve.ts";
-import { isPaired, markPairs, type Problem } from "./gaps.ts";
+import { fillDeviceBytes, isPaired, markPairs, type Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
 
 /** Which open gap is worth most. `farthest`: its next use is last; `area`: most bytes times kernels; … */
@@ -105,21 +105,8 @@ export class Sweep {
 
   /** Device bytes at each kernel with the chosen gaps empty from end to end. Valid until the next call. */
   plannedBytes(chosen: Uint8Array): Float64Array {
-    const { gaps, keptBytes, flat } = this.#problem;
-    const diff = this.#diff.fill(0);
-    for (let g = 0; g < gaps.count; g++) {
-      if (chosen[g] === 0) continue;
-      const from = (gaps.from[g] as number) + 1;
-      const to = gaps.to[g] as number;
-      const bytes = gaps.bytes[g] as number;
-      diff[from] = (diff[from] as number) - bytes;
-      diff[to] = (diff[to] as number) + bytes;
-    }
-    for (let k = 0, sum = 0; k < flat.kernelCount; k++) {
-      sum += diff[k] as number;
-      diff[k] = sum + (keptBytes[k] as number);
-    }
-    return diff;
+    fillDeviceBytes(this.#problem, chosen, this.#diff);
+    return this.#diff;
   }
 }
 
