@@ -1,24 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { IterationResult, SessionReport } from "../../src/report/result.ts";
+import type { SessionReport } from "../../src/report/result.ts";
 import { renderSummary } from "../../src/report/summary.ts";
 import { MIB } from "../../src/units.ts";
-
-const iteration = (index: number, mode: IterationResult["mode"]): IterationResult => ({
-  index,
-  mode,
-  stepMs: 100,
-  peakDeviceBytes: 96 * MIB,
-  peakHostBytes: 200 * MIB,
-  offloadBytes: 50 * MIB,
-  prefetchBytes: 40 * MIB,
-  spillWriteBytes: 0,
-  spillReadBytes: 0,
-  copyMs: 1,
-  stallMs: 2.5,
-  demandFetches: 1,
-  recomputeMs: 0,
-  kernels: 10,
-});
+import { iterationResult } from "../support/iterations.ts";
 
 const report: SessionReport = {
   schema: "vdnn-report/1",
@@ -28,7 +12,7 @@ const report: SessionReport = {
   deviceMemoryBytes: 128 * MIB,
   hostMemoryBytes: null,
   spill: null,
-  iterations: [iteration(0, "recorded"), iteration(1, "planned")],
+  iterations: [iterationResult(0, "recorded"), iterationResult(1, "planned")],
   peakDeviceBytes: 96 * MIB,
   peakHostBytes: 200 * MIB,
   peakSpillBytes: 0,
@@ -59,7 +43,12 @@ describe("renderSummary", () => {
   });
 
   it("adds the spill tier and the warnings where there are any", () => {
-    const first = { ...iteration(0, "recorded"), spillWriteBytes: 3 * MIB, spillReadBytes: MIB, demandFetches: 0 };
+    const first = {
+      ...iterationResult(0, "recorded"),
+      spillWriteBytes: 3 * MIB,
+      spillReadBytes: MIB,
+      demandFetches: 0,
+    };
     const spilled = {
       ...report,
       spill: "/mnt/disk",

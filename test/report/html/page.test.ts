@@ -9,6 +9,7 @@ import type { TraceHistory } from "../../../src/report/history.ts";
 import type { IterationResult, SessionReport } from "../../../src/report/result.ts";
 import { MIB } from "../../../src/units.ts";
 import { elementsOf, expectSound } from "./markup.ts";
+import { iterationResult } from "../../support/iterations.ts";
 
 const WHEN = new Date("2026-01-02T03:04:05Z");
 
@@ -54,22 +55,7 @@ function pageOf(name: string): Page {
   };
 }
 
-const iteration = (index: number): IterationResult => ({
-  index,
-  mode: index === 0 ? "recorded" : "planned",
-  stepMs: 100,
-  peakDeviceBytes: 96 * MIB,
-  peakHostBytes: 200 * MIB,
-  offloadBytes: 50 * MIB,
-  prefetchBytes: 40 * MIB,
-  spillWriteBytes: 0,
-  spillReadBytes: 0,
-  copyMs: 1,
-  stallMs: 2.5,
-  demandFetches: 1,
-  recomputeMs: 0,
-  kernels: 10,
-});
+const iteration = (index: number): IterationResult => iterationResult(index, index === 0 ? "recorded" : "planned");
 
 function reportOf(iterations: number): SessionReport {
   return {
