@@ -1,6 +1,7 @@
 /**
- * Do the README's tables say what was measured? Writes them from the committed results: each `<!-- bench:NAME -->` up to
- * `<!-- /bench -->` becomes the tables of `benchmarks/results/NAME.json`. With `--check` it only compares, and fails when stale.
+ * Do the tables in the documents say what was measured? Writes them from the committed results: each `<!-- bench:NAME -->` up to
+ * `<!-- /bench -->` becomes the tables of `benchmarks/results/NAME.json`, and `bench:glance` one line of each. With `--check` it
+ * only compares, and fails when stale.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
@@ -11,6 +12,7 @@ import { dtrTables } from "./dtr-result.ts";
 import { eieTables } from "./eie-result.ts";
 import { eyerissTables } from "./eyeriss-result.ts";
 import { g10Tables } from "./g10-result.ts";
+import { glanceTable } from "./glance.ts";
 import { type Environment, progress, ROOT, runAsProgram, type Table } from "./harness.ts";
 import { limitTables } from "./limit.ts";
 import { memoryTables } from "./memory.ts";
@@ -59,19 +61,23 @@ export function fillTables(text: string, documents: ReadonlyMap<string, BenchDoc
   if (opened !== closed)
     throw new Error(`${opened} blocks begin with <!-- bench:NAME -->, ${closed} end with <!-- /bench -->`);
   return text.replace(BLOCK, (_, name: string) => {
-    const document = documents.get(name);
-    if (document === undefined) {
-      throw new Error(`there is no result ${name}.json; there are ${[...documents.keys()].join(", ") || "none"}`);
-    }
-    return `<!-- bench:${name} -->\n\n${renderMarkdown(document)}\n\n<!-- /bench -->`;
+    return `<!-- bench:${name} -->\n\n${blockOf(name, documents)}\n\n<!-- /bench -->`;
   });
 }
 
-function renderMarkdown(document: BenchDocument): string {
+function blockOf(name: string, documents: ReadonlyMap<string, BenchDocument>): string {
+  if (name === "glance") return renderTable(glanceTable(documents));
+  const document = documents.get(name);
+  if (document === undefined) {
+    throw new Error(`there is no result ${name}.json; there are ${[...documents.keys()].join(", ") || "none"}`);
+  }
   const render = RENDERERS[document.schema];
   if (render === undefined) throw new Error(`unknown schema ${document.schema}`);
-  const parts = render(document as never).map((table) => `${escape(table.caption)}\n\n${markdownTable(table)}`);
-  return [...parts, describeEnvironment(document.environment)].join("\n\n");
+  return [...render(document as never).map(renderTable), describeEnvironment(document.environment)].join("\n\n");
+}
+
+function renderTable(table: Table): string {
+  return `${escape(table.caption)}\n\n${markdownTable(table)}`;
 }
 
 function row(cells: readonly string[]): string {
@@ -119,32 +125,45 @@ function readDocuments(folder: string): Map<string, BenchDocument> {
   );
 }
 
-function readFlags(): { readonly check: boolean; readonly readme: string; readonly results: string } {
+/** Where tables stand, relative to the root. */
+const DOCUMENTS = ["README.md", "docs/results.md", "docs/inference.md"];
+
+interface Flags {
+  readonly check: boolean;
+  readonly results: string;
+  readonly files: readonly string[];
+}
+
+function readFlags(): Flags {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
         check: { type: "boolean", default: false },
-        readme: { type: "string", default: path.join(ROOT, "README.md") },
         results: { type: "string", default: path.join(import.meta.dirname, "results") },
       },
     });
-    return values;
+    const files = positionals.length > 0 ? positionals : DOCUMENTS.map((name) => path.join(ROOT, name));
+    return { ...values, files };
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
 await runAsProgram(import.meta.url, async () => {
-  const { check, readme, results } = readFlags();
-  const text = readFileSync(readme, "utf8");
-  const filled = fillTables(text, readDocuments(results));
-  if (filled === text) {
-    progress(`${readme}: tables are up to date`);
-  } else if (check) {
-    progress(`${readme}: tables are stale; run node --import tsx benchmarks/tables.ts`);
-    process.exitCode = 1;
-  } else {
-    writeFileSync(readme, filled);
-    progress(`${readme}: tables written`);
+  const { check, files, results } = readFlags();
+  const documents = readDocuments(results);
+  for (const file of files) {
+    const text = readFileSync(file, "utf8");
+    const filled = fillTables(text, documents);
+    if (filled === text) {
+      progress(`${file}: tables are up to date`);
+    } else if (check) {
+      progress(`${file}: tables are stale; run node --import tsx benchmarks/tables.ts`);
+      process.exitCode = 1;
+    } else {
+      writeFileSync(file, filled);
+      progress(`${file}: tables written`);
+    }
   }
 });

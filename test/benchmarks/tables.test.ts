@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Environment } from "../../benchmarks/harness.ts";
 import type { OverheadResult } from "../../benchmarks/overhead.ts";
 import type { RssResult } from "../../benchmarks/rss.ts";
-import { fillTables } from "../../benchmarks/tables.ts";
+import { type BenchDocument, fillTables } from "../../benchmarks/tables.ts";
 
 const environment: Environment = {
   date: "2026-01-02T03:04:05.000Z",
@@ -98,6 +98,18 @@ describe("fillTables", () => {
     expect(text).toMatch(/\| stock +\| +default \| TensorFlow crashes \| +\| +\| +\| +\|/);
   });
 
+  it("sums each result up in a line, and leaves out those that are not there", () => {
+    const text = fillTables(
+      "<!-- bench:glance --><!-- /bench -->",
+      new Map<string, BenchDocument>([
+        ["rss", rss],
+        ["overhead", overhead],
+      ]),
+    );
+    expect(text).toMatch(/\| Resident set of the process, chain-5.* \| +measured \| +failed \| +stock: failed \|/);
+    expect(text.match(/^\|.*measured/gm)).toHaveLength(1);
+  });
+
   it("names the results there are when one is missing", () => {
     expect(() => fillTables("<!-- bench:speed --><!-- /bench -->", documents)).toThrow(
       /no result speed\.json.*overhead/,
@@ -117,7 +129,7 @@ describe("tables.ts as a program", () => {
 
   function run(...flags: string[]): Promise<{ readonly code: number; readonly stderr: string }> {
     const root = path.dirname(path.dirname(import.meta.dirname));
-    const args = ["--import", "tsx", "benchmarks/tables.ts", "--readme", readme, "--results", results, ...flags];
+    const args = ["--import", "tsx", "benchmarks/tables.ts", readme, "--results", results, ...flags];
     return new Promise((resolve) => {
       execFile(process.execPath, args, { cwd: root }, (error, _stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), stderr });
