@@ -14,6 +14,10 @@ export { type AcceleratorName, ACCELERATORS } from "./backend/presets.ts";
 export type { AcceleratedLayer, HostOp, MacCounts, Saturation } from "./backend/records.ts";
 export { type Accelerator, type AcceleratorOptions, registerAccelerator } from "./backend/register.ts";
 
+export { modelCost, type ModelCostOptions } from "./infer/model-cost.ts";
+export type { HostCost } from "./infer/host.ts";
+export type { LayerResult, NetworkCost } from "./infer/network-cost.ts";
+
 export { eyerissCost, type EyerissCost, type EyerissOptions } from "./eyeriss/cost.ts";
 export { EYERISS_CHIP, eyerissHardware, type EyerissHardware } from "./eyeriss/hardware.ts";
 export type { Mapping } from "./eyeriss/mapping.ts";

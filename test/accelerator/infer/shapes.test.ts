@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { EIE } from "../../../src/accelerator/eie/machine.ts";
 import { countVectors } from "../../../src/accelerator/infer/eie-vectors.ts";
 import { costModelOf, machineNamed } from "../../../src/accelerator/infer/machines.ts";
+import { modelCost } from "../../../src/accelerator/infer/model-cost.ts";
 import { costNetwork } from "../../../src/accelerator/infer/network-cost.ts";
 import { shapedLayers } from "../../../src/accelerator/infer/shapes.ts";
 import { loadTensorFlow } from "../../../src/backends/load.ts";
@@ -111,5 +112,24 @@ describe("countVectors", () => {
     const share = a.counts.work / (900 * 64 * 256);
     expect(share).toBeGreaterThan(0.1);
     expect(share).toBeLessThan(0.15);
+  });
+});
+
+describe("modelCost", () => {
+  it("is the cost of the shapes, zeros of the model's weights counted", () => {
+    const model = sparseModel(tf);
+    for (const accelerator of ["eyeriss", "eie", "rs"]) {
+      const settings = settingsOf(accelerator);
+      const costModel = costModelOf(machineNamed(accelerator), settings);
+      const layers = shapedLayers(model, 4, { activations: 0.5, weights: null });
+      const expected = costNetwork(layers, { model: costModel, energy: settings.energy, batch: 4 });
+      const found = modelCost(model, accelerator, { batch: 4, activationDensity: 0.5 });
+      expect(found.totals).toEqual(expected.totals);
+      expect(found.layers.length + found.host.length).toBeGreaterThan(3);
+    }
+  });
+
+  it("names the accelerators there are", () => {
+    expect(() => modelCost(sparseModel(tf), "eyeris")).toThrow(/eyeriss/);
   });
 });
