@@ -11,7 +11,7 @@ import { readMnist } from "../src/data/idx.ts";
 import type { DataSplit } from "../src/data/images.ts";
 import { findNetwork } from "../src/networks/index.ts";
 import type { TensorFlow } from "../src/runtime/engine.ts";
-import { virtualize } from "../src/runtime/session.ts";
+import { virtualize } from "../src/platforms/node.ts";
 import {
   COMPRESS_NETWORKS,
   type CompressNetwork,

@@ -5,7 +5,7 @@
 import { loadTensorFlow } from "../src/backends/load.ts";
 import type { TensorFlow } from "../src/runtime/engine.ts";
 import type { VirtualizeOptions } from "../src/runtime/options.ts";
-import { virtualize } from "../src/runtime/session.ts";
+import { virtualize } from "../src/platforms/node.ts";
 import {
   collectGarbage,
   type Environment,

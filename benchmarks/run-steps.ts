@@ -1,7 +1,7 @@
 /** Training steps under one session in this process, for the benchmarks that let modes take turns. */
 import type { IterationResult, PlanSummary } from "../src/report/result.ts";
 import type { TensorFlow } from "../src/runtime/engine.ts";
-import { virtualize } from "../src/runtime/session.ts";
+import { virtualize } from "../src/platforms/node.ts";
 import { collectGarbage } from "./harness.ts";
 import type { SessionSettings } from "./trial.ts";
 import type { Training } from "./workloads.ts";

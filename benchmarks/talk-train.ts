@@ -11,7 +11,7 @@ import { denseBytes, readWeight, takeWeights } from "../src/compression/training
 import type { DataSplit } from "../src/data/images.ts";
 import { findNetwork } from "../src/networks/index.ts";
 import type { TensorFlow } from "../src/runtime/engine.ts";
-import { virtualize } from "../src/runtime/session.ts";
+import { virtualize } from "../src/platforms/node.ts";
 
 export const TALK_NETWORKS = ["lenet300", "lenet5"] as const;
 export type TalkNetwork = (typeof TALK_NETWORKS)[number];

@@ -7,7 +7,7 @@ import { loadTensorFlow } from "../src/backends/load.ts";
 import type { BackendName } from "../src/backends/load.ts";
 import type { SessionReport } from "../src/report/result.ts";
 import type { VirtualizeOptions } from "../src/runtime/options.ts";
-import { virtualize } from "../src/runtime/session.ts";
+import { virtualize } from "../src/platforms/node.ts";
 import { type Outcome, runAsProgram, runChild, type Runtime, runtimeOf } from "./harness.ts";
 import { openTraining, type Workload } from "./workloads.ts";
 

@@ -25,6 +25,7 @@ export { type MadePlan, makePlan } from "./plan/make.ts";
 export type { Plan, PlanStep, Prediction, Tier } from "./plan/plan.ts";
 export type { Machine, Policy, PolicyDecision } from "./plan/policy.ts";
 export { findPolicy, policies } from "./plan/policies/index.ts";
+export { attach, virtualize } from "./platforms/node.ts";
 export { validate } from "./plan/validate.ts";
 export type {
   CounterEvent,
@@ -42,6 +43,6 @@ export { renderSummary } from "./report/summary.ts";
 export { type ChromeEvent, type ChromeTrace, toChromeTrace } from "./report/trace-events.ts";
 export type { TensorFlow } from "./runtime/engine.ts";
 export type { VariableGradients } from "./runtime/awaiting.ts";
-export type { VirtualizeOptions } from "./runtime/options.ts";
-export { attach, type Session, virtualize } from "./runtime/session.ts";
+export type { SessionLogger, VirtualizeOptions } from "./runtime/options.ts";
+export type { Session } from "./runtime/session.ts";
 export { formatBytes, parseBytes, type Size } from "./units.ts";

@@ -12,11 +12,12 @@ import { VdnnError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { isHtml } from "./report/file.ts";
 import { farewell, say } from "./register/farewell.ts";
+import { attach } from "./platforms/node.ts";
 import { findNamespace } from "./register/namespace.ts";
 import { readSettings, type RegisterSettings, RUN_VARIABLE } from "./register/settings.ts";
 import { onFirstStep } from "./register/trampoline.ts";
 import { checkVersion } from "./runtime/self-test.ts";
-import { attach, type Session } from "./runtime/session.ts";
+import type { Session } from "./runtime/session.ts";
 
 if (isMainThread) register(settingsOrExit());
 

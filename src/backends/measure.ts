@@ -4,13 +4,15 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { CopyCommand } from "../memory/copy.ts";
+import { performCopy } from "../memory/file-copy.ts";
 import { HostPool, type HostSlot } from "../memory/host-pool.ts";
-import { performCopy, QueueStream } from "../memory/queue-stream.ts";
+import { QueueStream } from "../memory/queue-stream.ts";
 import { SpillFile } from "../memory/spill-file.ts";
 import { engineOf, type Values, viewAs } from "../runtime/engine.ts";
 import { MIB } from "../units.ts";
 import { adapterFor } from "./index.ts";
 import { type BackendName, loadTensorFlow } from "./load.ts";
+import { NODE_ADAPTERS } from "./node-adapters.ts";
 
 const COPY_BYTES = 64 * MIB;
 const REPETITIONS = 9;
@@ -38,7 +40,7 @@ export interface SpillRates {
 export async function measureCopies(name: BackendName): Promise<CopyRates> {
   const { tf } = await loadTensorFlow(name);
   const engine = engineOf(tf);
-  const adapter = adapterFor(engine);
+  const adapter = adapterFor(engine, NODE_ADAPTERS);
   const { view } = slotOf(COPY_BYTES);
   const shape = [COPY_BYTES / 4];
   const start = tf.ones(shape);

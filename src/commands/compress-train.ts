@@ -11,7 +11,7 @@ import { slice } from "../data/images.ts";
 import type { SessionReport } from "../report/result.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
-import { virtualize } from "../runtime/session.ts";
+import { virtualize } from "../platforms/node.ts";
 import type { CompressFlags } from "./compress-options.ts";
 import { compressionOptions, trainingPhases } from "./compress-settings.ts";
 import { imagesFor, loadSubject, type Origin, requireFit } from "./compress-subject.ts";

@@ -10,7 +10,7 @@ import type { TraceHistory } from "../report/history.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
-import { virtualize } from "../runtime/session.ts";
+import { virtualize } from "../platforms/node.ts";
 import { formatBytes, formatMs } from "../units.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import type { Progress } from "./progress.ts";

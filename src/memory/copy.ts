@@ -13,3 +13,11 @@ export interface CopyCommand {
   readonly fileOffset: number;
   readonly slot: HostSlot;
 }
+
+/** One copy on the time line; times are ms on the `performance.now()` clock of the thread that submitted it. */
+export interface CopySpan {
+  readonly kind: CopyCommand["kind"];
+  readonly bytes: number;
+  readonly startMs: number;
+  readonly endMs: number;
+}

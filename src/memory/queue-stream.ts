@@ -1,16 +1,10 @@
 /**
  * A stream for drivers that await: p-queue with concurrency 1 over any promise-making `perform`. It cannot block; whoever has
- * to wait inside a synchronous step needs a `WorkerStream`. `performCopy` is the copy between host slot and spill file for it.
+ * to wait inside a synchronous step needs a `WorkerStream`.
  */
-import { read, write } from "node:fs";
-import { promisify } from "node:util";
 import PQueue from "p-queue";
 import { VdnnError } from "../errors.ts";
-import type { CopyCommand } from "./copy.ts";
-import { paddedView } from "./host-pool.ts";
-import { copyError } from "./spill-error.ts";
 import type { Stream, StreamEvent } from "./stream.ts";
-import { CHUNK_BYTES } from "./worker-stream-thread.ts";
 
 export interface QueueStreamOptions<C> {
   readonly name: string;
@@ -79,30 +73,5 @@ export class QueueStream<C> implements Stream<C> {
   close(): Promise<void> {
     this.#closing ??= this.#queue.onIdle();
     return this.#closing;
-  }
-}
-
-const readAsync = promisify(read);
-const writeAsync = promisify(write);
-
-/**
- * One copy between host slot and spill file, on the thread pool of Node.
- * @throws VdnnError `ERR_SPILL` with what the system said as `cause`
- */
-export async function performCopy(command: CopyCommand): Promise<void> {
-  const { kind, fd, fileOffset, slot } = command;
-  const view = paddedView(slot);
-  try {
-    for (let done = 0; done < view.length;) {
-      const bytes = Math.min(CHUNK_BYTES, view.length - done);
-      const moved =
-        kind === "write"
-          ? (await writeAsync(fd, view, done, bytes, fileOffset + done)).bytesWritten
-          : (await readAsync(fd, view, done, bytes, fileOffset + done)).bytesRead;
-      if (moved === 0) throw new Error("the file ended early");
-      done += moved;
-    }
-  } catch (error) {
-    throw copyError(command, error);
   }
 }

@@ -8,18 +8,10 @@
 import { getSystemErrorName } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { VdnnError } from "../errors.ts";
-import type { CopyCommand } from "./copy.ts";
+import type { CopyCommand, CopySpan } from "./copy.ts";
 import { copyError } from "./spill-error.ts";
 import type { Stream, StreamEvent } from "./stream.ts";
 import { CONTROL, END_OF_FILE, KIND, NUMBERS, STATE, THREAD_SOURCE, WORDS } from "./worker-stream-thread.ts";
-
-/** One copy on the time line; times are ms on this thread's `performance.now()` clock. */
-export interface CopySpan {
-  readonly kind: CopyCommand["kind"];
-  readonly bytes: number;
-  readonly startMs: number;
-  readonly endMs: number;
-}
 
 export interface WorkerStreamOptions {
   readonly name: string;

@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import { VdnnError } from "../errors.ts";
 import { isLogLevel, LOG_LEVELS, type LogLevel } from "../logger.ts";
+import { NODE } from "../platforms/node.ts";
 import { parseOptions, type VirtualizeOptions } from "../runtime/options.ts";
 
 /** The options of a session that fit into JSON. */
@@ -45,7 +46,7 @@ function fromVariables(environment: Environment): RegisterSettings {
     policy: value("VDNN_POLICY"),
   };
   const session = Object.fromEntries(Object.entries(entries).filter(([, entry]) => entry !== undefined));
-  parseOptions(session);
+  parseOptions(session, NODE);
   const logLevel = value("VDNN_LOG_LEVEL") ?? "silent";
   if (!isLogLevel(logLevel)) {
     throw new VdnnError(

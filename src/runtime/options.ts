@@ -1,11 +1,15 @@
 /** Options of a session, validated once. */
-import { tmpdir } from "node:os";
-import type { Logger } from "pino";
 import { VdnnError } from "../errors.ts";
 import { findPolicy } from "../plan/policies/index.ts";
 import type { Policy } from "../plan/policy.ts";
 import type { IterationResult } from "../report/result.ts";
 import { MIB, parseBytes, type Size } from "../units.ts";
+
+/** The part of a logger that a session calls; pino's has it. */
+export interface SessionLogger {
+  debug(record: object, message: string): void;
+  warn(message: string): void;
+}
 
 export interface VirtualizeOptions {
   /** Hard budget for everything on the device, such as `"512MiB"`. Default: none. */
@@ -19,7 +23,7 @@ export interface VirtualizeOptions {
   /** `auto`, `none`, `liveness`, `vdnn-all`, `vdnn-conv`, `vdnn-dyn` or `checkpoint`. Default `auto`. */
   readonly policy?: string;
   /** Receives debug and warning records. Default: silent. */
-  readonly logger?: Logger;
+  readonly logger?: SessionLogger;
   /** Record every event for `session.trace()`. Costs memory and about a microsecond per kernel. Default false. */
   readonly trace?: boolean;
   /** Record what `session.history()` returns, in bounded memory. Costs a few microseconds per kernel. Default false. */
@@ -44,7 +48,7 @@ export interface SessionOptions {
   readonly spillDirectory: string | null;
   readonly spillBytes: number;
   readonly policy: Policy;
-  readonly logger: Logger | null;
+  readonly logger: SessionLogger | null;
   readonly trace: boolean;
   readonly history: boolean;
   readonly selfTest: boolean;
@@ -73,8 +77,11 @@ const KNOWN: ReadonlySet<string> = new Set([
   "now",
 ]);
 
-/** @throws VdnnError `ERR_INVALID_OPTION` naming the option */
-export function parseOptions(options: VirtualizeOptions): SessionOptions {
+/**
+ * @param platform where `spill: true` lies
+ * @throws VdnnError `ERR_INVALID_OPTION` naming the option
+ */
+export function parseOptions(options: VirtualizeOptions, platform: { temporaryDirectory(): string }): SessionOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) {
       throw new VdnnError("ERR_INVALID_OPTION", `unknown option "${name}"; expected ${[...KNOWN].join(", ")}`, {
@@ -83,7 +90,7 @@ export function parseOptions(options: VirtualizeOptions): SessionOptions {
     }
   }
   const { deviceMemory, hostMemory, spill = false, spillMemory, policy = DEFAULT_POLICY } = options;
-  const spillDirectory = spill === false ? null : spill === true ? tmpdir() : spill;
+  const spillDirectory = spill === false ? null : spill === true ? platform.temporaryDirectory() : spill;
   return {
     deviceBytes: deviceMemory === undefined ? Number.POSITIVE_INFINITY : parseBytes(deviceMemory, "deviceMemory"),
     hostBytes:

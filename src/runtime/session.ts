@@ -3,15 +3,12 @@
  * policy or a plan could decide.
  */
 import type * as tfjs from "@tensorflow/tfjs";
-import { adapterFor } from "../backends/index.ts";
+import type { DeviceAdapter } from "../backends/adapter.ts";
 import { VdnnError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { HostPool } from "../memory/host-pool.ts";
 import { QueueStream } from "../memory/queue-stream.ts";
-import { SpillFile } from "../memory/spill-file.ts";
 import type { Stream } from "../memory/stream.ts";
-import { Vault } from "../memory/vault.ts";
-import { WorkerStream } from "../memory/worker-stream.ts";
+import type { Vault } from "../memory/vault.ts";
 import type { Machine } from "../plan/policy.ts";
 import type { TraceHistory } from "../report/history.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
@@ -23,16 +20,16 @@ import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Interceptor } from "./intercept.ts";
 import { Iteration, LOOK_AHEAD } from "./iteration.ts";
 import { LayerTracker } from "./layers.ts";
-import { Meter } from "./meter.ts";
+import type { Meter } from "./meter.ts";
 import { awaitInModels } from "./models.ts";
 import { isRandom } from "./oplog.ts";
 import { interceptOptimizers } from "./optimizers.ts";
-import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
+import type { SessionOptions } from "./options.ts";
 import { outOfMemory } from "./out-of-memory.ts";
 import { Planner } from "./planner.ts";
 import { Recording } from "./recording.ts";
 import { type DeviceCopy, Residency } from "./residency.ts";
-import { checkVersion, proveRelu, proveReluLater, type ReluProof, trainToy, trainToyLater } from "./self-test.ts";
+import type { ReluProof } from "./self-test.ts";
 import { chooseVictim, mayLeave, type VictimContext } from "./victim.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
@@ -41,94 +38,17 @@ const IDLE_KERNELS = 8;
 const ASSUMED_GBPS = 8;
 const ASSUMED_SPILL_GBPS = 1;
 
-const active = new WeakMap<Engine, Session>();
-const proven = new WeakSet<object>();
+const active = new WeakSet<Engine>();
 
-/**
- * Virtualizes the device memory of a TensorFlow.js instance. Training code runs unchanged until `session.dispose()`.
- *
- * @param tf the namespace object: `@tensorflow/tfjs`, `tfjs-node` or `tfjs-node-gpu`, 4.22.0, with its backend set
- * @throws VdnnError `ERR_TFJS_VERSION`, `ERR_BACKEND`, `ERR_INVALID_OPTION`, `ERR_SESSION_ACTIVE`, `ERR_SPILL`, `ERR_PARITY`
- */
-export async function virtualize(tf: TensorFlow, options: VirtualizeOptions = {}): Promise<Session> {
-  checkVersion(tf);
-  await tf.ready();
-  const engine = engineOf(tf);
-  const adapter = adapterFor(engine);
-  if (adapter.asynchronous === undefined) return attach(tf, options);
-  const parsed = parse(engine, options);
-  const relu = await proveReluLater(engine);
-  if (parsed.selfTest && !proven.has(engine.backend)) {
-    await selfTestLater(tf, parsed, relu);
-    proven.add(engine.backend);
-  }
-  return new Session(tf, parsed, relu);
-}
-
-/** `virtualize` for callers that cannot await; the backend must be ready, and one that blocks. */
-export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session {
-  checkVersion(tf);
-  const engine = engineOf(tf);
-  const parsed = parse(engine, options);
-  if (adapterFor(engine).asynchronous !== undefined) {
-    throw new VdnnError(
-      "ERR_BACKEND",
-      `${engine.backendName} can only be awaited; use \`await virtualize(tf, options)\` instead of attach`,
-      { backend: engine.backendName },
-    );
-  }
-  if (parsed.selfTest && !proven.has(engine.backend)) {
-    selfTest(tf, parsed);
-    proven.add(engine.backend);
-  }
-  return new Session(tf, parsed, proveRelu(engine));
-}
-
-function parse(engine: Engine, options: VirtualizeOptions): SessionOptions {
-  const parsed = parseOptions(options);
-  if (!active.has(engine)) return parsed;
-  throw new VdnnError(
-    "ERR_SESSION_ACTIVE",
-    "this TensorFlow.js is virtualized already; dispose the other session first",
-  );
-}
-
-function toySession(tf: TensorFlow, { now }: SessionOptions, relu: ReluProof): Session {
-  return new Session(tf, { ...parseOptions({ policy: "vdnn-all", adversarial: true }), now }, relu);
-}
-
-function selfTest(tf: TensorFlow, options: SessionOptions): void {
-  const expected = trainToy(tf);
-  const toy = toySession(tf, options, proveRelu(engineOf(tf)));
-  let found: string;
-  try {
-    found = trainToy(tf);
-  } finally {
-    toy.detach();
-  }
-  compareToys(tf, expected, found);
-}
-
-async function selfTestLater(tf: TensorFlow, options: SessionOptions, relu: ReluProof): Promise<void> {
-  const expected = await trainToyLater(tf, (optimizer, loss, weights) => optimizer.minimize(loss, false, weights));
-  const toy = toySession(tf, options, relu);
-  let found: string;
-  try {
-    found = await trainToyLater(tf, (optimizer, loss, weights) => toy.minimize(optimizer, loss, false, weights));
-  } finally {
-    await toy.dispose();
-  }
-  compareToys(tf, expected, found);
-}
-
-function compareToys(tf: TensorFlow, expected: string, found: string): void {
-  if (found === expected) return;
-  throw new VdnnError(
-    "ERR_PARITY",
-    "two training steps of a toy model under vdnn did not give the weights of stock TensorFlow.js; nothing was changed. " +
-      "Another library may have patched this TensorFlow.js; please report the backend and package versions",
-    { backend: engineOf(tf).backendName },
-  );
+/** What a session is made of. */
+export interface SessionParts {
+  readonly tf: TensorFlow;
+  readonly adapter: DeviceAdapter;
+  readonly options: SessionOptions;
+  readonly relu: ReluProof;
+  readonly meter: Meter;
+  /** Closed with the session. */
+  readonly vault: Vault;
 }
 
 export class Session {
@@ -156,18 +76,27 @@ export class Session {
   #attached = true;
   #warnedOfForeign = false;
 
+  /** @throws VdnnError `ERR_SESSION_ACTIVE` when this engine is virtualized already */
+  static refuseSecond(engine: Engine): void {
+    if (!active.has(engine)) return;
+    throw new VdnnError(
+      "ERR_SESSION_ACTIVE",
+      "this TensorFlow.js is virtualized already; dispose the other session first",
+    );
+  }
+
   /** Use `virtualize` or `attach`. */
-  constructor(tf: TensorFlow, options: SessionOptions, proof: ReluProof) {
+  constructor({ tf, adapter, options, relu, meter, vault }: SessionParts) {
     const engine = engineOf(tf);
-    const adapter = adapterFor(engine);
+    Session.refuseSecond(engine);
     const { asynchronous } = adapter;
     this.#tf = tf;
     this.#engine = engine;
     this.#options = options;
     this.backend = adapter.name;
-    this.#meter = new Meter(options.now, options);
-    this.#vault = makeVault(options, this.#meter);
-    this.#meter.vault = this.#vault;
+    this.#meter = meter;
+    this.#vault = vault;
+    meter.vault = vault;
     this.#offloadStream = asynchronous === undefined ? null : deviceStream(this.#meter);
     this.#planner = new Planner(options.policy);
     this.#layers = new LayerTracker(tf);
@@ -198,12 +127,12 @@ export class Session {
       meter: this.#meter,
       passthrough: options.policy.passthrough,
       mayOffload: options.policy.mayOffload,
-      reluFromOutput: proof.reluFromOutput,
-      stepOfRelu: adapter.name === "tensorflow" && proof.signIsStep ? "Sign" : null,
+      reluFromOutput: relu.reluFromOutput,
+      stepOfRelu: adapter.name === "tensorflow" && relu.signIsStep ? "Sign" : null,
       afterKernel: () => this.#afterKernel(),
       finished: () => this.#finished(),
     });
-    active.set(engine, this);
+    active.add(engine);
     this.#residency.install();
     this.#interceptor.install();
     this.#layers.install();
@@ -538,23 +467,5 @@ function deviceStream(meter: Meter): QueueStream<DeviceCopy> {
       await finish(slot.view);
       meter.travelled(slot.bytes, start);
     },
-  });
-}
-
-function makeVault({ hostBytes, spillDirectory, spillBytes, now }: SessionOptions, meter: Meter): Vault {
-  const pool = new HostPool({ capacityBytes: hostBytes });
-  if (spillDirectory === null) return new Vault({ pool, now });
-  const stream = (name: string): WorkerStream =>
-    new WorkerStream({
-      name,
-      onSpan: ({ kind, bytes, startMs, endMs }) =>
-        meter.spilled(kind === "write" ? "spill-write" : "spill-read", bytes, startMs, endMs - startMs),
-    });
-  return new Vault({
-    pool,
-    spill: SpillFile.create({ directory: spillDirectory, maxBytes: spillBytes }),
-    offloadStream: stream("offload"),
-    prefetchStream: stream("prefetch"),
-    now,
   });
 }

@@ -2,7 +2,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
-import { virtualize } from "../../src/runtime/session.ts";
+import { virtualize } from "../../src/platforms/node.ts";
 
 let tf: typeof tfjs;
 

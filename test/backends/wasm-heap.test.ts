@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
 import { findNetwork } from "../../src/networks/index.ts";
 import type { TensorFlow } from "../../src/runtime/engine.ts";
-import { virtualize } from "../../src/runtime/session.ts";
+import { virtualize } from "../../src/platforms/node.ts";
 import { MIB } from "../../src/units.ts";
 
 interface Heap {

@@ -3,7 +3,8 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
 import { findNetwork, type NetworkOptions } from "../../src/networks/index.ts";
-import { attach, type Session, virtualize } from "../../src/runtime/session.ts";
+import { attach, virtualize } from "../../src/platforms/node.ts";
+import type { Session } from "../../src/runtime/session.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 

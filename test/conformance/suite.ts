@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { policies } from "../../src/plan/policies/index.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
-import { virtualize } from "../../src/runtime/session.ts";
+import { virtualize } from "../../src/platforms/node.ts";
 import type { TensorFlow } from "../../src/networks/network.ts";
 import { cases, type ConformanceCase, differences, type TrainResult, whyUnsupported } from "./cases.ts";
 

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { performCopy } from "../../src/memory/file-copy.ts";
 import { HostPool } from "../../src/memory/host-pool.ts";
-import { performCopy, QueueStream } from "../../src/memory/queue-stream.ts";
+import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "vdnn-queue-test-"));

@@ -3,10 +3,10 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { CopyCommand } from "../../src/memory/copy.ts";
+import type { CopyCommand, CopySpan } from "../../src/memory/copy.ts";
 import { HostPool } from "../../src/memory/host-pool.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
-import { type CopySpan, WorkerStream } from "../../src/memory/worker-stream.ts";
+import { WorkerStream } from "../../src/memory/worker-stream.ts";
 import { KIB, MIB } from "../../src/units.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "vdnn-stream-test-"));

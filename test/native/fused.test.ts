@@ -2,7 +2,8 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
-import { type Session, virtualize } from "../../src/runtime/session.ts";
+import { virtualize } from "../../src/platforms/node.ts";
+import type { Session } from "../../src/runtime/session.ts";
 
 const ROWS = 512;
 const MAP_BYTES = ROWS * 256 * 4;

@@ -5,7 +5,8 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { checkGraph } from "../../src/graph/check.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { Recording } from "../../src/runtime/recording.ts";
-import { type Session, virtualize } from "../../src/runtime/session.ts";
+import { virtualize } from "../../src/platforms/node.ts";
+import type { Session } from "../../src/runtime/session.ts";
 
 function graphOf(bytes: number, kernels: number): Graph {
   return {

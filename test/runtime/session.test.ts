@@ -6,7 +6,8 @@ import { VdnnError } from "../../src/errors.ts";
 import { findNetwork } from "../../src/networks/index.ts";
 import type { TensorFlow } from "../../src/runtime/engine.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
-import { type Session, virtualize } from "../../src/runtime/session.ts";
+import { virtualize } from "../../src/platforms/node.ts";
+import type { Session } from "../../src/runtime/session.ts";
 import { KIB, MIB } from "../../src/units.ts";
 
 let tf: TensorFlow;

@@ -6,7 +6,7 @@ import { drawnDigits } from "../../../src/data/digits.ts";
 import { findNetwork, type TensorFlow } from "../../../src/networks/index.ts";
 import type { VirtualizeOptions } from "../../../src/runtime/options.ts";
 import type { SessionReport } from "../../../src/report/result.ts";
-import { virtualize } from "../../../src/runtime/session.ts";
+import { virtualize } from "../../../src/platforms/node.ts";
 
 export const DATA = drawnDigits({ trainCount: 640, testCount: 200, imageSize: 10, difficulty: 0.3 });
 

@@ -1,0 +1,28 @@
+/**
+ * The public API of vdnn in a browser: training under a budget. `vdnn/networks` and `vdnn/report` are entries of their own, so that
+ * a page loads them only when it needs them.
+ */
+export { registerWasmTrainingKernels, type WasmKernelOptions, type WasmKernels } from "./backends/wasm-kernels.ts";
+export { type ErrorCode, VdnnError } from "./errors.ts";
+export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";
+export { type MadePlan, makePlan } from "./plan/make.ts";
+export type { Plan, PlanStep, Prediction, Tier } from "./plan/plan.ts";
+export type { Machine, Policy, PolicyDecision } from "./plan/policy.ts";
+export { findPolicy, policies } from "./plan/policies/index.ts";
+export { virtualize } from "./platforms/browser.ts";
+export type {
+  CounterEvent,
+  IterationResult,
+  Lane,
+  LaneEvent,
+  PlanSummary,
+  SessionReport,
+  TraceEvent,
+} from "./report/result.ts";
+export type { StepTrace, TraceHistory } from "./report/history.ts";
+export { type ChromeEvent, type ChromeTrace, toChromeTrace } from "./report/trace-events.ts";
+export type { TensorFlow } from "./runtime/engine.ts";
+export type { VariableGradients } from "./runtime/awaiting.ts";
+export type { SessionLogger, VirtualizeOptions } from "./runtime/options.ts";
+export type { Session } from "./runtime/session.ts";
+export { formatBytes, parseBytes, type Size } from "./units.ts";

@@ -1,0 +1,150 @@
+/**
+ * The way to a session: checks, the proofs at attach time, then the session itself. Written for any platform; the entries of the
+ * package bind theirs.
+ */
+import { adapterFor } from "../backends/index.ts";
+import { VdnnError } from "../errors.ts";
+import type { Vault } from "../memory/vault.ts";
+import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
+import { Meter } from "./meter.ts";
+import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
+import type { BlockingPlatform, Platform, VaultRequest } from "./platform.ts";
+import { checkVersion, proveRelu, proveReluLater, type ReluProof, trainToy, trainToyLater } from "./self-test.ts";
+import { Session } from "./session.ts";
+
+/** What a session is made from; the toy session of the self-test is made from another one's. */
+interface Setup<P extends Platform = Platform> {
+  readonly platform: P;
+  readonly tf: TensorFlow;
+  readonly engine: Engine;
+  readonly options: SessionOptions;
+  readonly relu: ReluProof;
+}
+
+const proven = new WeakSet<object>();
+
+/** `virtualize` on any platform. */
+export async function virtualizeOn(
+  platform: Platform,
+  tf: TensorFlow,
+  options: VirtualizeOptions = {},
+): Promise<Session> {
+  checkVersion(tf);
+  await tf.ready();
+  const engine = engineOf(tf);
+  const awaits = cannotBlock(platform, engine);
+  const parsed = parse(platform, engine, options);
+  const relu = awaits ? await proveReluLater(engine) : proveRelu(engine);
+  const setup = { platform, tf, engine, options: parsed, relu };
+  if (parsed.selfTest && !proven.has(engine.backend)) {
+    const toy = toyOf(setup);
+    if (awaits) await selfTestLater(tf, () => start(toy));
+    else await selfTest(tf, () => start(toy));
+    proven.add(engine.backend);
+  }
+  return start(setup);
+}
+
+/** `attach` on a platform where nothing has to be awaited. */
+export function attachOn(platform: BlockingPlatform, tf: TensorFlow, options: VirtualizeOptions = {}): Session {
+  checkVersion(tf);
+  const engine = engineOf(tf);
+  const parsed = parse(platform, engine, options);
+  if (cannotBlock(platform, engine)) {
+    throw new VdnnError(
+      "ERR_BACKEND",
+      `${engine.backendName} can only be awaited; use \`await virtualize(tf, options)\` instead of attach`,
+      { backend: engine.backendName },
+    );
+  }
+  const setup = { platform, tf, engine, options: parsed, relu: proveRelu(engine) };
+  if (parsed.selfTest && !proven.has(engine.backend)) {
+    const expected = trainToy(tf);
+    compareToys(tf, expected, trainUnder(tf, startNow(toyOf(setup))));
+    proven.add(engine.backend);
+  }
+  return startNow(setup);
+}
+
+function cannotBlock({ adapters }: Platform, engine: Engine): boolean {
+  return adapterFor(engine, adapters).asynchronous !== undefined;
+}
+
+function parse(platform: Platform, engine: Engine, options: VirtualizeOptions): SessionOptions {
+  const parsed = parseOptions(options, platform);
+  Session.refuseSecond(engine);
+  return parsed;
+}
+
+async function start(setup: Setup): Promise<Session> {
+  const meter = new Meter(setup.options.now, setup.options);
+  const vault = await setup.platform.makeVault(requestOf(setup, meter));
+  try {
+    return sessionOf(setup, meter, vault);
+  } catch (error) {
+    await vault.close();
+    throw error;
+  }
+}
+
+function startNow(setup: Setup<BlockingPlatform>): Session {
+  const meter = new Meter(setup.options.now, setup.options);
+  return sessionOf(setup, meter, setup.platform.makeVault(requestOf(setup, meter)));
+}
+
+function requestOf({ platform, engine, options }: Setup, meter: Meter): VaultRequest {
+  return {
+    hostBytes: options.hostBytes,
+    spillDirectory: options.spillDirectory,
+    spillBytes: options.spillBytes,
+    now: options.now,
+    awaits: cannotBlock(platform, engine),
+    onSpan: ({ kind, bytes, startMs, endMs }) =>
+      meter.spilled(kind === "write" ? "spill-write" : "spill-read", bytes, startMs, endMs - startMs),
+  };
+}
+
+function sessionOf({ platform, tf, engine, options, relu }: Setup, meter: Meter, vault: Vault): Session {
+  return new Session({ tf, adapter: adapterFor(engine, platform.adapters), options, relu, meter, vault });
+}
+
+function toyOf<P extends Platform>(setup: Setup<P>): Setup<P> {
+  const { options, platform } = setup;
+  const toy = parseOptions({ policy: "vdnn-all", adversarial: true }, platform);
+  return { ...setup, options: { ...toy, now: options.now } };
+}
+
+async function selfTest(tf: TensorFlow, startToy: () => Promise<Session>): Promise<void> {
+  const expected = trainToy(tf);
+  compareToys(tf, expected, trainUnder(tf, await startToy()));
+}
+
+function trainUnder(tf: TensorFlow, toy: Session): string {
+  try {
+    return trainToy(tf);
+  } finally {
+    toy.detach();
+  }
+}
+
+async function selfTestLater(tf: TensorFlow, startToy: () => Promise<Session>): Promise<void> {
+  const expected = await trainToyLater(tf, (optimizer, loss, weights) => optimizer.minimize(loss, false, weights));
+  const toy = await startToy();
+  let found: string;
+  try {
+    found = await trainToyLater(tf, (optimizer, loss, weights) => toy.minimize(optimizer, loss, false, weights));
+  } finally {
+    await toy.dispose();
+  }
+  compareToys(tf, expected, found);
+}
+
+function compareToys(tf: TensorFlow, expected: string, found: string): void {
+  if (found === expected) return;
+  throw new VdnnError(
+    "ERR_PARITY",
+    "two training steps of a toy model under vdnn did not give the weights of stock TensorFlow.js; nothing was changed. " +
+      "Another library may have patched this TensorFlow.js; please report the backend and package versions",
+    { backend: engineOf(tf).backendName },
+  );
+}
