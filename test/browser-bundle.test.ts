@@ -1,5 +1,4 @@
 /** What a browser loads: nothing of Node.js, and no more than it has to. */
-import { gzipSync } from "node:zlib";
 import { build, type Rolldown } from "vite";
 import { describe, expect, it } from "vitest";
 
