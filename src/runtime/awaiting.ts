@@ -167,7 +167,9 @@ export class AwaitingDriver {
     const { device, iteration, awaitEachCopy } = this.#context;
     if (awaitEachCopy) await this.#eachCopy();
     for (;;) {
-      const arrivals = [...this.#needed(step)].flatMap((block) => this.#context.residency.arrival(block) ?? []);
+      const arrivals = [...this.#needed(step)].flatMap(
+        (block) => this.#context.residency.transfers.arrival(block) ?? [],
+      );
       if (arrivals.length === 0) break;
       await Promise.all(arrivals);
     }
@@ -178,7 +180,7 @@ export class AwaitingDriver {
   *#needed(step: BackwardStep): Generator<Block, void> {
     const { iteration, residency } = this.#context;
     for (const { dataId } of step.needs()) {
-      const block = residency.entry(dataId)?.block;
+      const block = residency.ledger.entry(dataId)?.block;
       if (block !== undefined) yield block;
     }
     yield* iteration.awaited();
@@ -199,7 +201,7 @@ export class AwaitingDriver {
     if (follower === null || awaitEachCopy) await vault.arrivals();
     else {
       const arrivals = [...follower.readsOfNext(Number.POSITIVE_INFINITY)].flatMap(
-        (block) => residency.arrival(block) ?? [],
+        (block) => residency.transfers.arrival(block) ?? [],
       );
       await Promise.all(arrivals);
     }

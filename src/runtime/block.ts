@@ -86,3 +86,9 @@ export function newBlock(
   block.entries = [newEntry(dataId, shape, dtype, block)];
   return block;
 }
+
+/** The entry whose buffer stands for the block's memory. */
+export function firstAlive(block: Block): Entry | undefined {
+  for (const entry of block.entries) if (entry.alive) return entry;
+  return undefined;
+}

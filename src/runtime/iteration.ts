@@ -73,7 +73,7 @@ export class Iteration {
     this.#aheadCursor = 0;
     this.#prefetched = 0;
     this.#follower = this.#planner.expected();
-    this.#meter.begin(this.#residency.usedBytes);
+    this.#meter.begin(this.#residency.ledger.usedBytes);
     if (this.#follower !== null) this.#carryOut(this.#follower, this.#follower.compiled.first);
   }
 
@@ -182,7 +182,7 @@ export class Iteration {
       if (this.#replay.release(block) || block.kept || block.variables > 0) return;
       // What cannot be made again stays until the program lets go of it.
       if (!block.entries.some(({ alive, producer }) => alive && producer !== null && isRandom(producer.name)))
-        this.#residency.drop(block);
+        this.#residency.transfers.drop(block);
     });
   }
 
@@ -190,11 +190,12 @@ export class Iteration {
     this.#withBlock(follower, tensor, (block) => {
       const nextUse = follower.nextUse(tensor);
       // A synchronous pass cannot wait until it is back.
-      if (this.#isAsynchronous && !this.#residency.hasCopy(block) && this.#staysInPass(follower, tensor)) return;
+      if (this.#isAsynchronous && !this.#residency.transfers.hasCopy(block) && this.#staysInPass(follower, tensor))
+        return;
       try {
-        if (keep) this.#residency.copy(block, nextUse);
-        else this.#residency.offload(block, nextUse);
-        if (tier === "spill") this.#residency.spill(block);
+        if (keep) this.#residency.transfers.copy(block, nextUse);
+        else this.#residency.transfers.offload(block, nextUse);
+        if (tier === "spill") this.#residency.transfers.spill(block);
       } catch (error) {
         // The host is full: the tensor stays, and the device budget has the last word.
         if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;
@@ -214,14 +215,14 @@ export class Iteration {
   #prefetch(follower: Follower, step: Extract<PlanStep, { kind: "prefetch" }>): void {
     if (step.tier !== "host") this.#prefetched++;
     this.#withBlock(follower, step.tensor, (block) => {
-      if (step.tier === "host") this.#residency.readAhead(block);
+      if (step.tier === "host") this.#residency.transfers.readAhead(block);
       else this.#bringAhead(block, follower.compiled.keepingCopy.has(step));
     });
   }
 
   /** What has no room now comes when a kernel asks for it, and then the budget has the last word. */
   #bringAhead(block: Block, keepCopy: boolean): void {
-    if (this.#isAsynchronous && this.#residency.isArriving(block)) {
+    if (this.#isAsynchronous && this.#residency.transfers.isArriving(block)) {
       this.#late.set(block, keepCopy);
       return;
     }
@@ -241,7 +242,7 @@ export class Iteration {
   /** Prefetches what has arrived since the plan asked for it. */
   bringLate(): void {
     for (const [block, keepCopy] of this.#late) {
-      if (this.#residency.isArriving(block)) continue;
+      if (this.#residency.transfers.isArriving(block)) continue;
       this.#late.delete(block);
       this.#bringAhead(block, keepCopy);
     }
@@ -250,7 +251,7 @@ export class Iteration {
   #recompute(follower: Follower, kernel: number): void {
     const op: Op | undefined = this.log.ops[kernel];
     if (op === undefined) return;
-    this.#residency.tick();
+    this.#residency.clock.tick();
     this.#replay.run(op);
     for (const entry of op.writes) {
       const block = this.#replay.blockOf(entry);
@@ -271,7 +272,7 @@ export class Iteration {
     this.#aheadCursor = Math.max(this.#aheadCursor, this.#prefetched);
     while (this.#aheadCursor < end) {
       const block = follower.block(prefetches[this.#aheadCursor] ?? -1);
-      if (block !== undefined && !this.#residency.readAhead(block)) return;
+      if (block !== undefined && !this.#residency.transfers.readAhead(block)) return;
       this.#aheadCursor++;
     }
   }

@@ -78,7 +78,7 @@ export class Replay {
   #again(op: Op): void {
     const { engine, residency } = this.#context;
     const inputs = this.#inputs(op);
-    residency.makeRoom(op.needBytes);
+    residency.room.make(op.needBytes);
     // The tape must not see this.
     engine.state.kernelDepth++;
     let result: KernelResult;
@@ -98,13 +98,15 @@ export class Replay {
   /** The block that now holds an entry's data: its own, or its stand-in's. */
   blockOf(entry: Entry): Block {
     const standIn = this.#standIns.get(entry);
-    return (standIn === undefined ? undefined : this.#context.residency.entry(standIn.dataId)?.block) ?? entry.block;
+    return (
+      (standIn === undefined ? undefined : this.#context.residency.ledger.entry(standIn.dataId)?.block) ?? entry.block
+    );
   }
 
   /** Frees the stand-in that lives in a block. False when the block is not one. */
   release(block: Block): boolean {
     for (const [entry, tensor] of this.#standIns) {
-      if (this.#context.residency.entry(tensor.dataId)?.block !== block) continue;
+      if (this.#context.residency.ledger.entry(tensor.dataId)?.block !== block) continue;
       this.#standIns.delete(entry);
       tensor.dispose();
       return true;
@@ -128,7 +130,7 @@ export class Replay {
     if (entry === undefined || (entry.alive && entry.block.residency !== "dropped") || this.#standIns.has(entry)) {
       tensor.dispose();
     } else if (entry.alive) {
-      residency.restoreFrom(entry.block, tensor.dataId);
+      residency.transfers.restoreFrom(entry.block, tensor.dataId);
       tensor.dispose();
     } else {
       this.#standIns.set(entry, engine.keep(tensor));
@@ -155,7 +157,7 @@ export class Replay {
     let { dataId } = entry;
     if (entry.alive) {
       residency.ensure(entry.block, true);
-      residency.touch(entry.block);
+      residency.clock.touch(entry.block);
     } else {
       if (!this.#standIns.has(entry)) {
         const { producer } = entry;
@@ -168,10 +170,10 @@ export class Replay {
         this.run(producer);
       }
       dataId = this.#standIns.get(entry)?.dataId ?? dataId;
-      const block = residency.entry(dataId)?.block;
+      const block = residency.ledger.entry(dataId)?.block;
       if (block !== undefined) {
         residency.ensure(block, true);
-        residency.touch(block);
+        residency.clock.touch(block);
       }
     }
     residency.adapter.backend.incRef(dataId);

@@ -28,8 +28,9 @@ import type { SessionOptions } from "./options.ts";
 import { outOfMemory } from "./out-of-memory.ts";
 import { Planner } from "./planner.ts";
 import { Recording } from "./recording.ts";
-import { type DeviceCopy, Residency } from "./residency.ts";
+import { Residency } from "./residency.ts";
 import type { ReluProof } from "./self-test.ts";
+import type { DeviceCopy } from "./transfers.ts";
 import { chooseVictim, mayLeave, type VictimContext } from "./victim.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
@@ -184,7 +185,7 @@ export class Session {
 
   /** Exact device bytes now. */
   get deviceBytes(): number {
-    return this.#residency.usedBytes;
+    return this.#residency.ledger.usedBytes;
   }
 
   /** Bytes that are allocated on the device now, freed buffers in the backend's pool included; where the backend tells. */
@@ -272,11 +273,11 @@ export class Session {
   #victims(): VictimContext {
     const { follower } = this.#iteration;
     return {
-      isInUse: (block) => this.#residency.isInUse(block),
+      isInUse: (block) => this.#residency.clock.isInUse(block),
       nextUse: (block) =>
         follower !== null && block.index >= 0
           ? follower.nextUse(block.index)
-          : (this.#residency.clock - block.lastTouch) / 1e6,
+          : (this.#residency.clock.now - block.lastTouch) / 1e6,
       isWeight: (block) => this.#interceptor.isWeight(block),
       canReturn: (block) => this.#offloadStream === null || this.#canReturn(block),
     };
@@ -287,8 +288,8 @@ export class Session {
    * before, or by running its recorded kernel again.
    */
   #canReturn(block: Block): boolean {
-    if (!this.#residency.isMovable(block)) return false;
-    if (this.#residency.hasCopy(block)) return true;
+    if (!this.#residency.transfers.isMovable(block)) return false;
+    if (this.#residency.transfers.hasCopy(block)) return true;
     const { follower, isOpen, pass } = this.#iteration;
     if (follower !== null && block.index >= 0 && pass !== null && !follower.isUsedSoon(block.index, LOOK_AHEAD))
       return true;
@@ -312,8 +313,8 @@ export class Session {
     const context = { ...this.#victims(), isInUse: () => false };
     for (const block of residency.blocks()) {
       if (block.variables > 0 && !this.#options.adversarial) continue;
-      if (residency.clock - block.lastTouch >= kernels && mayLeave(block, context))
-        residency.offload(block, -block.lastTouch);
+      if (residency.clock.now - block.lastTouch >= kernels && mayLeave(block, context))
+        residency.transfers.offload(block, -block.lastTouch);
     }
   }
 
@@ -373,7 +374,7 @@ export class Session {
   #variableNames(): Map<Block, string> {
     const names = new Map<Block, string>();
     for (const { dataId, name } of Object.values(this.#engine.state.registeredVariables)) {
-      const block = this.#residency.entry(dataId)?.block;
+      const block = this.#residency.ledger.entry(dataId)?.block;
       // TensorFlow.js numbers variables that were given no name.
       if (block !== undefined && !/^\d+$/.test(name)) names.set(block, name);
     }
@@ -385,7 +386,7 @@ export class Session {
     const spills = spillDirectory !== null;
     return {
       name: this.backend,
-      deviceBytes: this.#residency.limitBytes - outsideBytes - this.#immovableBytes(),
+      deviceBytes: this.#residency.room.limitBytes - outsideBytes - this.#immovableBytes(),
       hostBytes,
       copiesBlock: this.#offloadStream === null,
       spillBytes: spills ? spillBytes : 0,
@@ -401,11 +402,11 @@ export class Session {
    * a quarter of the device, where budgets are so small that it is most of them.
    */
   #immovableBytes(): number {
-    const { limitBytes } = this.#residency;
+    const { limitBytes } = this.#residency.room;
     if (this.#offloadStream === null || limitBytes === Number.POSITIVE_INFINITY) return 0;
     const small = new Set<Block>();
     for (const { writes } of this.#iteration.log.ops) {
-      for (const { block } of writes) if (!this.#residency.isMovable(block)) small.add(block);
+      for (const { block } of writes) if (!this.#residency.transfers.isMovable(block)) small.add(block);
     }
     let bytes = 0;
     for (const block of small) bytes += block.bytes;
@@ -431,7 +432,7 @@ export class Session {
     this.#planner.forget();
     const warning =
       `the device's own allocator refused ${formatBytes(needBytes)} although the budget had room; from now on ` +
-      `vdnn stays below ${formatBytes(this.#residency.limitBytes)} and plans anew`;
+      `vdnn stays below ${formatBytes(this.#residency.room.limitBytes)} and plans anew`;
     this.#warnings.push(warning);
     this.#options.logger?.warn(warning);
   }
@@ -441,13 +442,13 @@ export class Session {
     return outOfMemory({
       layer: this.#interceptor.layer || "a tensor made outside training",
       needBytes,
-      usedBytes: residency.usedBytes,
-      budgetBytes: residency.budgetBytes,
+      usedBytes: residency.ledger.usedBytes,
+      budgetBytes: residency.room.budgetBytes,
       policy: this.#options.policy,
       blocks: [...residency.blocks()],
       isWeight: (block) => this.#interceptor.isWeight(block),
       log: this.#iteration.log,
-      isInUse: (block) => residency.isInUse(block),
+      isInUse: (block) => residency.clock.isInUse(block),
       compiled: this.#iteration.follower?.compiled ?? null,
       refusal,
     });

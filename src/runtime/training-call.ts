@@ -123,7 +123,7 @@ export class TrainingCall {
     meter.layer = undefined;
     layers.follow(null);
     iteration.busyMs += meter.now() - this.#startMs;
-    residency.tick();
+    residency.clock.tick();
   }
 }
 
