@@ -17,7 +17,10 @@ export interface DeviceAdapter {
   /** Name of the TF.js backend. */
   readonly name: string;
   readonly backend: EngineBackend;
-  /** The backend's own table of buffers; the ledger listens on its `set` and `delete`. */
+  /**
+   * The backend's own table of buffers; the ledger listens on its `set` and `delete`. To set the same record once more says that
+   * its bytes are others now.
+   */
   readonly storage: DataStorage<unknown>;
   /** True when this call only hands its input's dataId on, by reference count: no byte is read or written. */
   passesThrough(kernel: string, input: TensorInfo, attributes: object | undefined): boolean;
@@ -44,7 +47,7 @@ export interface DeviceAdapter {
   announce(before: (bytes: number) => void): () => void;
   /** Shape and type of a record of `storage`, or null for what has no bytes on the device (strings, complex containers). */
   describe(record: unknown): DeviceTensor | null;
-  /** Copies the data to host memory of exactly its size. The device buffer stays. */
+  /** Copies the buffer to host memory of exactly its size. It stays on the device. */
   copyOut(dataId: DataId, host: Uint8Array): void;
   /** Creates a device buffer for an absent dataId from host memory. The host memory may be reused when this returns. */
   copyIn(dataId: DataId, host: Uint8Array, shape: number[], dtype: DType, refCount: number): void;
@@ -54,6 +57,12 @@ export interface DeviceAdapter {
   adopt(dataId: DataId, from: DataId, shape: number[], dtype: DType, refCount: number): void;
   /** Creates a buffer for an absent dataId that shares the memory of `of`, seen with another shape. */
   alias(dataId: DataId, of: DataId, shape: number[], dtype: DType, refCount: number): void;
+  /** What `copyOut` writes is not the tensor's values: who reads them needs the tensor on the device. Default false. */
+  readonly copiesAreOpaque?: boolean;
+  /** False while the buffer has to stay on the device. Default: none has to. */
+  isReleasable?(dataId: DataId): boolean;
+  /** Only where the backend keeps freed buffers for later tensors: what is allocated is the adapter's to bound. */
+  readonly allocator?: DeviceAllocator;
   /** Only on a backend that cannot block: the session's training calls await. */
   readonly asynchronous?: AsynchronousDevice;
 }
@@ -76,8 +85,8 @@ export interface DeviceBound {
 /** Finishes a queued copy: resolves when `host` holds the bytes. */
 export type QueuedCopy = (host: Uint8Array) => Promise<void>;
 
-/** A device behind a queue: what is asked of it happens later, in order, and is only told by promises. */
-export interface AsynchronousDevice {
+/** What a backend has allocated on the device, with the freed buffers that it keeps. */
+export interface DeviceAllocator {
   /** Bytes of the budget that are left to what is no tensor. */
   readonly reservedBytes: number;
   /** Smaller tensors stay where they are. */
@@ -87,6 +96,10 @@ export interface AsynchronousDevice {
   readonly peakAllocatedBytes: number;
   /** Bounds what is allocated from now on; returns the function that ends it. */
   bound(bound: DeviceBound): () => void;
+}
+
+/** A device behind a queue: what is asked of it happens later, in order, and is only told by promises. */
+export interface AsynchronousDevice {
   /** Queues a copy to the host behind every kernel so far. The device buffer may be released when this returns. */
   queueCopyOut(dataId: DataId): QueuedCopy;
   /** The values of a tensor whose bytes were copied out. May share their memory. */

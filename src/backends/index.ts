@@ -4,12 +4,12 @@ import type { Engine, EngineBackend } from "../runtime/engine.ts";
 import type { DeviceAdapter } from "./adapter.ts";
 
 /** Makes the adapter of a TF.js backend, by its name; in the order in which errors list them. */
-export type Adapters = Readonly<Record<string, (backend: EngineBackend) => DeviceAdapter>>;
+export type Adapters = Readonly<Record<string, (backend: EngineBackend, engine: Engine) => DeviceAdapter>>;
 
 /** @throws VdnnError `ERR_BACKEND` for a backend that vdnn cannot virtualize */
 export function adapterFor(engine: Engine, adapters: Adapters): DeviceAdapter {
   const make = Object.hasOwn(adapters, engine.backendName) ? adapters[engine.backendName] : undefined;
-  if (make !== undefined) return make(engine.backend);
+  if (make !== undefined) return make(engine.backend, engine);
   throw new VdnnError(
     "ERR_BACKEND",
     `backend "${engine.backendName}" cannot be virtualized; expected one of ${Object.keys(adapters).join(", ")} ` +

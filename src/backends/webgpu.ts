@@ -89,7 +89,7 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
     alias() {
       throw new Error("webgpu shares buffers under one dataId");
     },
-    asynchronous: {
+    allocator: {
       reservedBytes: UNIFORM_BYTES,
       smallestBytes: PROCESSOR_ELEMENTS * ELEMENT_BYTES,
       get allocatedBytes() {
@@ -104,6 +104,8 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
         pool = mine;
         return () => mine.uninstall();
       },
+    },
+    asynchronous: {
       queueCopyOut(dataId) {
         const { resource, values, dtype } = storage.get(dataId);
         if ((resource ?? null) === null) {

@@ -32,7 +32,8 @@ export interface Entry {
 export interface Block {
   /** Order of creation. */
   readonly id: number;
-  readonly bytes: number;
+  /** Of its device buffer. A backend that makes the buffer at first use tells them then. */
+  bytes: number;
   entries: Entry[];
   residency: Residency;
   /** Its bytes in the vault: where they are while it is away, a clean copy while it is on the device. */

@@ -90,6 +90,12 @@ export interface EngineState {
   readonly numTensors: number;
 }
 
+/** TF.js's flags. */
+export interface Flags {
+  getBool(flag: string): boolean;
+  getNumber(flag: string): number;
+}
+
 export type KernelResult = EngineTensor | EngineTensor[];
 
 /** The engine's methods that a session overrides on the instance; deleting the own property restores the original. */
@@ -119,6 +125,7 @@ export interface EngineMethods {
 }
 
 export interface Engine extends EngineMethods {
+  readonly ENV: Flags;
   readonly state: EngineState;
   readonly backendName: string;
   readonly backend: EngineBackend;

@@ -163,10 +163,13 @@ export class Ledger {
   }
 
   #created(dataId: DataId, record: unknown): Entry | undefined {
-    const known = this.#entries.get(dataId);
-    if (known !== undefined) return known;
     const { adapter, clock, created } = this.#options;
+    const known = this.#entries.get(dataId);
     const tensor = adapter.describe(record);
+    if (known !== undefined) {
+      if (tensor?.bytes !== undefined) this.#resize(known.block, tensor.bytes);
+      return known;
+    }
     if (tensor === null) return undefined;
     const { shape, dtype, bytes } = tensor;
     const shared = this.#sharedBlock;
@@ -182,6 +185,13 @@ export class Ledger {
     this.#grow(block.bytes);
     created();
     return entry;
+  }
+
+  /** A block on the device has got its buffer. */
+  #resize(block: Block, bytes: number): void {
+    const growth = bytes - block.bytes;
+    block.bytes = bytes;
+    if (growth !== 0) this.#grow(growth);
   }
 
   #deleted(dataId: DataId): void {

@@ -123,7 +123,7 @@ export class Residency {
     const { vault } = this.#options;
     const entry = this.ledger.entry(dataId);
     if (entry === undefined) throw new Error("the tensor was disposed");
-    if (entry.block.parcel === null) {
+    if (entry.block.parcel === null || this.adapter.copiesAreOpaque === true) {
       this.ensure(entry.block, false);
       return this.adapter.backend.readSync(dataId);
     }

@@ -55,13 +55,13 @@ export class Room {
   /** Starts to hear of allocations before they happen, as far as the backend lets that be. */
   install(): void {
     const { adapter, ledger } = this.#options;
-    const { asynchronous } = adapter;
+    const { allocator } = adapter;
     this.#endAnnouncements = adapter.announce((bytes) => {
       if (ledger.usedBytes + bytes > this.#limitBytes && !ledger.isMoving) this.make(bytes);
     });
     this.#endBound =
-      asynchronous?.bound({
-        limitBytes: () => (this.#settling ? Number.POSITIVE_INFINITY : this.#limitBytes + asynchronous.reservedBytes),
+      allocator?.bound({
+        limitBytes: () => (this.#settling ? Number.POSITIVE_INFINITY : this.#limitBytes + allocator.reservedBytes),
         release: (bytes) => this.#release(bytes),
       }) ?? this.#endBound;
   }

@@ -106,7 +106,7 @@ export class Session {
       adapter,
       vault: this.#vault,
       meter: this.#meter,
-      budgetBytes: options.deviceBytes - (asynchronous?.reservedBytes ?? 0),
+      budgetBytes: options.deviceBytes - (adapter.allocator?.reservedBytes ?? 0),
       offloadStream: this.#offloadStream,
       chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
       nextUse: (block) => this.#victims().nextUse(block),
@@ -190,12 +190,12 @@ export class Session {
 
   /** Bytes that are allocated on the device now, freed buffers in the backend's pool included; where the backend tells. */
   get allocatedDeviceBytes(): number | null {
-    return this.#residency.adapter.asynchronous?.allocatedBytes ?? null;
+    return this.#residency.adapter.allocator?.allocatedBytes ?? null;
   }
 
   /** The most of that since the session began. */
   get peakAllocatedDeviceBytes(): number | null {
-    return this.#residency.adapter.asynchronous?.peakAllocatedBytes ?? null;
+    return this.#residency.adapter.allocator?.peakAllocatedBytes ?? null;
   }
 
   /** What was measured so far. */
@@ -279,7 +279,8 @@ export class Session {
           ? follower.nextUse(block.index)
           : (this.#residency.clock.now - block.lastTouch) / 1e6,
       isWeight: (block) => this.#interceptor.isWeight(block),
-      canReturn: (block) => this.#offloadStream === null || this.#canReturn(block),
+      canReturn: (block) =>
+        this.#residency.transfers.isMovable(block) && (this.#offloadStream === null || this.#canReturn(block)),
     };
   }
 
@@ -288,7 +289,6 @@ export class Session {
    * before, or by running its recorded kernel again.
    */
   #canReturn(block: Block): boolean {
-    if (!this.#residency.transfers.isMovable(block)) return false;
     if (this.#residency.transfers.hasCopy(block)) return true;
     const { follower, isOpen, pass } = this.#iteration;
     if (follower !== null && block.index >= 0 && pass !== null && !follower.isUsedSoon(block.index, LOOK_AHEAD))
@@ -403,7 +403,7 @@ export class Session {
    */
   #immovableBytes(): number {
     const { limitBytes } = this.#residency.room;
-    if (this.#offloadStream === null || limitBytes === Number.POSITIVE_INFINITY) return 0;
+    if (this.#residency.adapter.allocator === undefined || limitBytes === Number.POSITIVE_INFINITY) return 0;
     const small = new Set<Block>();
     for (const { writes } of this.#iteration.log.ops) {
       for (const { block } of writes) if (!this.#residency.transfers.isMovable(block)) small.add(block);

@@ -42,12 +42,17 @@ export class Transfers {
 
   constructor(options: TransferOptions) {
     this.#options = options;
-    this.#smallestBytes = options.adapter.asynchronous?.smallestBytes ?? 0;
+    this.#smallestBytes = options.adapter.allocator?.smallestBytes ?? 0;
   }
 
-  /** The block is of a size that moves. */
-  isMovable({ bytes }: Block): boolean {
-    return bytes >= this.#smallestBytes;
+  /** The block is of a size that moves, and nothing holds its buffer. */
+  isMovable({ bytes, entries }: Block): boolean {
+    const { adapter } = this.#options;
+    return (
+      bytes >= this.#smallestBytes &&
+      (adapter.isReleasable === undefined ||
+        entries.every(({ alive, dataId }) => !alive || adapter.isReleasable?.(dataId) === true))
+    );
   }
 
   /** Its bytes are still on their way to the vault. */
