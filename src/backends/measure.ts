@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { CopyCommand } from "../memory/copy.ts";
 import { performCopy } from "../memory/file-copy.ts";
 import { HostPool, type HostSlot } from "../memory/host-pool.ts";
+import { SHARED_SEGMENTS } from "../memory/shared-segments.ts";
 import { QueueStream } from "../memory/queue-stream.ts";
 import { SpillFile } from "../memory/spill-file.ts";
 import { engineOf, type Values, viewAs } from "../runtime/engine.ts";
@@ -88,7 +89,7 @@ export async function measureCopies(name: BackendName): Promise<CopyRates> {
 
 /** Copies between two buffers of host memory on the calling thread. */
 export async function measureMemory(): Promise<number> {
-  const pool = new HostPool({ capacityBytes: 2 * COPY_BYTES });
+  const pool = new HostPool({ capacityBytes: 2 * COPY_BYTES, segments: SHARED_SEGMENTS });
   const [from, to] = [slotOf(COPY_BYTES, pool), slotOf(COPY_BYTES, pool)];
   from.view.fill(1);
   return rate(await medianMs(() => to.view.set(from.view)));
@@ -101,12 +102,12 @@ export async function measureMemory(): Promise<number> {
  */
 export async function measureSpill(directory: string): Promise<SpillRates> {
   const file = SpillFile.create({ directory });
-  const stream = new QueueStream<CopyCommand>({ name: "doctor", perform: performCopy });
+  const stream = new QueueStream<CopyCommand>({ name: "doctor", perform: performCopy(file) });
   try {
     const slot = slotOf(COPY_BYTES);
     slot.view.fill(1);
-    const fileOffset = file.allocate(COPY_BYTES);
-    const copy = (kind: CopyCommand["kind"]) => stream.submit({ kind, fd: file.fd, fileOffset, slot }).done();
+    const fileOffset = file.extents.allocate(COPY_BYTES);
+    const copy = (kind: CopyCommand["kind"]) => stream.submit({ kind, fileOffset, slot }).done();
     const writeMs = await medianMs(() => copy("write"));
     const readMs = await medianMs(() => copy("read"));
     return {
@@ -122,7 +123,10 @@ export async function measureSpill(directory: string): Promise<SpillRates> {
   }
 }
 
-function slotOf(bytes: number, pool: HostPool = new HostPool({ capacityBytes: bytes })): HostSlot {
+function slotOf(
+  bytes: number,
+  pool: HostPool = new HostPool({ capacityBytes: bytes, segments: SHARED_SEGMENTS }),
+): HostSlot {
   const slot = pool.allocate(bytes);
   if (slot === undefined) throw new RangeError(`cannot get ${bytes} bytes of host memory to measure with`);
   return slot;

@@ -29,14 +29,19 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
   const backend = engineBackend as WebGpuBackend;
   const storage = backend.tensorMap;
   let pool: WebGpuPool | null = null;
-  /** Slots are shared memory, which `writeBuffer` does not take. It has copied the bytes when it returns. */
+  /** `writeBuffer` does not take shared memory. It has copied the bytes when it returns. */
   let scratch = new Uint8Array(0);
 
   const upload = (host: Uint8Array): GpuBuffer => {
     const buffer = backend.bufferManager.acquireBuffer(host.byteLength, TENSOR_USAGE);
+    const { queue } = backend.device;
+    if (host.buffer instanceof ArrayBuffer) {
+      queue.writeBuffer(buffer, 0, host.buffer, host.byteOffset, host.byteLength);
+      return buffer;
+    }
     if (scratch.byteLength < host.byteLength) scratch = new Uint8Array(host.byteLength);
     scratch.set(host);
-    backend.device.queue.writeBuffer(buffer, 0, scratch.buffer, 0, host.byteLength);
+    queue.writeBuffer(buffer, 0, scratch.buffer, 0, host.byteLength);
     return buffer;
   };
 

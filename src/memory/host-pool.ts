@@ -1,6 +1,5 @@
 /**
- * Host memory for data that left the device: exact slots, reused, under a hard budget, inside shared `WebAssembly.Memory`
- * segments, so that a worker thread reads and writes them and the tensorflow backend aliases them without a copy. It places
+ * Host memory for data that left the device: exact slots, reused, under a hard budget, inside a few large segments. It places
  * slots and nothing else: who leaves when the pool is full is the vault's business.
  *
  * Invariants: slots and free ranges together tile their segment; the sum of all segments never exceeds the capacity, nor does
@@ -8,8 +7,9 @@
  * segment never shrinks, so views of it stay valid.
  */
 import { VdnnError } from "../errors.ts";
-import { GIB, KIB, MIB } from "../units.ts";
+import { formatBytes, GIB, KIB } from "../units.ts";
 import { FreeList } from "./free-list.ts";
+import type { SegmentMemory, SegmentSource } from "./segments.ts";
 
 /** A buffer in the pool. The padding up to `paddedBytes` belongs to the slot as well: O_DIRECT moves whole pages. */
 export interface HostSlot {
@@ -20,7 +20,7 @@ export interface HostSlot {
   readonly bytes: number;
   /** Size rounded up to the pool's alignment; at least one unit of it. */
   readonly paddedBytes: number;
-  /** The exact bytes, over the shared memory. */
+  /** The exact bytes, over the memory of the segment. */
   readonly view: Uint8Array;
 }
 
@@ -31,17 +31,13 @@ export interface HostPoolOptions {
   readonly alignment?: number;
   /** Size in bytes up to which a segment grows before another one is begun. Default 1 GiB. */
   readonly segmentBytes?: number;
-}
-
-/** The part of `WebAssembly.Memory` used here; the ES libraries of TypeScript do not declare it without the DOM. */
-export interface SharedMemory {
-  readonly buffer: SharedArrayBuffer;
-  grow(pages: number): number;
+  /** Makes the segments. */
+  readonly segments: SegmentSource;
 }
 
 interface Segment {
-  readonly memory: SharedMemory;
-  /** What the memory was declared to grow to at most. */
+  readonly memory: SegmentMemory;
+  /** What the memory can grow to at most. */
   readonly maximumBytes: number;
   bytes: number;
   readonly free: FreeList;
@@ -53,21 +49,13 @@ interface Growth {
   readonly roomBytes: number;
 }
 
-const { WebAssembly: wasm } = globalThis as unknown as {
-  readonly WebAssembly: {
-    readonly Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => SharedMemory;
-  };
-};
-
 const PAGE_BYTES = 64 * KIB;
-const MAX_MEMORY_BYTES = 4 * GIB;
-/** Growing step, so that a first iteration of thousands of small tensors does not grow the memory thousands of times. */
-const STEP_BYTES = 4 * MIB;
 
 export class HostPool {
   readonly capacityBytes: number;
   readonly alignment: number;
   readonly #segmentBytes: number;
+  readonly #source: SegmentSource;
   readonly #segments: Segment[] = [];
   readonly #slots = new Set<HostSlot>();
   #usedBytes = 0;
@@ -75,17 +63,18 @@ export class HostPool {
   #peakBytes = 0;
   #footprintBytes = 0;
 
-  constructor({ capacityBytes, alignment = 4096, segmentBytes = GIB }: HostPoolOptions) {
+  constructor({ capacityBytes, alignment = 4096, segmentBytes = GIB, segments }: HostPoolOptions) {
     if (!(capacityBytes >= 0)) invalid("capacityBytes", "a number of bytes or Infinity", capacityBytes);
     if (alignment < 64 || alignment > PAGE_BYTES || !Number.isInteger(Math.log2(alignment))) {
       invalid("alignment", "a power of two from 64 to 65536", alignment);
     }
-    if (!(segmentBytes >= PAGE_BYTES && segmentBytes <= MAX_MEMORY_BYTES)) {
-      invalid("segmentBytes", "64 KiB to 4 GiB", segmentBytes);
+    if (!(segmentBytes >= PAGE_BYTES && segmentBytes <= segments.maximumBytes)) {
+      invalid("segmentBytes", `64 KiB to ${formatBytes(segments.maximumBytes)}`, segmentBytes);
     }
     this.capacityBytes = capacityBytes;
     this.alignment = alignment;
     this.#segmentBytes = roundDown(segmentBytes, PAGE_BYTES);
+    this.#source = segments;
   }
 
   /** Bytes handed out, padding included, and reserved. */
@@ -104,7 +93,7 @@ export class HostPool {
   }
 
   /** The segments by index. `buffer` is a new object after each growth; older ones stay valid for what they cover. */
-  get memories(): readonly SharedMemory[] {
+  get memories(): readonly SegmentMemory[] {
     return this.#segments.map((segment) => segment.memory);
   }
 
@@ -183,15 +172,20 @@ export class HostPool {
     return false;
   }
 
-  /** Begins a segment with room for `bytes`. Its declared maximum costs address space only; less of it if that is scarce. */
+  /** Begins a segment with room for `bytes`. */
   #begin(bytes: number): boolean {
     const needBytes = roundUp(bytes, PAGE_BYTES);
-    if (needBytes > MAX_MEMORY_BYTES || this.#footprintBytes + needBytes > this.capacityBytes) return false;
-    for (const maximumBytes of [MAX_MEMORY_BYTES, Math.max(this.#segmentBytes, needBytes), needBytes]) {
+    const leftBytes = roundDown(this.capacityBytes - this.#footprintBytes, PAGE_BYTES);
+    if (needBytes > this.#source.maximumBytes || needBytes > leftBytes) return false;
+    const segmentBytes = this.#segmentBytes;
+    const sizes = this.#source.sizes({ needBytes, leftBytes, segmentBytes, footprintBytes: this.#footprintBytes });
+    for (const size of sizes) {
+      const maximumBytes = roundUp(size, PAGE_BYTES);
       try {
-        const memory = new wasm.Memory({ initial: 0, maximum: maximumBytes / PAGE_BYTES, shared: true });
+        const memory = this.#source.begin(maximumBytes);
         const segment: Segment = { memory, maximumBytes, bytes: 0, free: new FreeList() };
-        if (!this.#extend({ segment, needBytes, roomBytes: Math.min(maximumBytes, this.#segmentBytes) })) continue;
+        const roomBytes = Math.min(maximumBytes, Math.max(segmentBytes, needBytes));
+        if (!this.#extend({ segment, needBytes, roomBytes })) continue;
         this.#segments.push(segment);
         return true;
       } catch {
@@ -204,9 +198,9 @@ export class HostPool {
   #extend({ segment, needBytes, roomBytes }: Growth): boolean {
     const leftBytes = roundDown(this.capacityBytes - this.#footprintBytes, PAGE_BYTES);
     if (needBytes > leftBytes || segment.bytes + needBytes > segment.maximumBytes) return false;
-    const bytes = Math.max(needBytes, Math.min(STEP_BYTES, leftBytes, roomBytes));
+    const bytes = Math.max(needBytes, Math.min(this.#source.stepBytes, leftBytes, roomBytes));
     try {
-      segment.memory.grow(bytes / PAGE_BYTES);
+      segment.memory.grow(bytes);
     } catch {
       return false; // RangeError: the system has no more memory to give
     }

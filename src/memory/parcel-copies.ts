@@ -6,12 +6,12 @@
 import type { CopyCommand } from "./copy.ts";
 import type { HostPool, HostSlot } from "./host-pool.ts";
 import type { InFlightCopy, ParcelRecord } from "./parcel.ts";
-import type { SpillFile } from "./spill-file.ts";
+import type { SpillExtents } from "./spill-extents.ts";
 import type { Stream, StreamEvent } from "./stream.ts";
 
 /** The spill tier and the streams to and from it. */
 export interface SpillTier {
-  readonly file: SpillFile;
+  readonly extents: SpillExtents;
   readonly offload: Stream<CopyCommand>;
   readonly prefetch: Stream<CopyCommand>;
 }
@@ -61,7 +61,7 @@ export class ParcelCopies {
     const { slot } = parcel;
     if (this.#tier === undefined || slot === undefined || slot.paddedBytes >= this.#fullFromBytes) return false;
     try {
-      parcel.extent = this.#tier.file.allocate(slot.paddedBytes);
+      parcel.extent = this.#tier.extents.allocate(slot.paddedBytes);
     } catch (error) {
       this.#full(slot.paddedBytes, error);
       return false;
@@ -136,9 +136,9 @@ export class ParcelCopies {
   }
 
   #submit(parcel: ParcelRecord, kind: CopyCommand["kind"], fileOffset: number, slot: HostSlot): void {
-    const { file, offload, prefetch } = this.#tier!;
+    const { offload, prefetch } = this.#tier!;
     try {
-      const event = (kind === "write" ? offload : prefetch).submit({ kind, fd: file.fd, fileOffset, slot });
+      const event = (kind === "write" ? offload : prefetch).submit({ kind, fileOffset, slot });
       parcel.copy = { kind, event };
       this.#inFlight.add(parcel);
     } catch (error) {
@@ -184,7 +184,7 @@ export class ParcelCopies {
   }
 
   #freeExtent(parcel: ParcelRecord): void {
-    if (parcel.extent !== undefined) this.#tier?.file.free(parcel.extent);
+    if (parcel.extent !== undefined) this.#tier?.extents.free(parcel.extent);
     parcel.extent = undefined;
     parcel.clean = false;
   }

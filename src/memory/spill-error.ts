@@ -5,9 +5,6 @@ import { VdnnError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import type { CopyCommand } from "./copy.ts";
 
-/** Names the file in the errors of copies, which know only its descriptor. Kept by `SpillFile`. */
-export const spillPaths: Map<number, string> = new Map();
-
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist or takes no new files; create it first or name another one",
   ENOTDIR: "a file is in the way; name a directory",
@@ -31,11 +28,10 @@ export function spillCreateError(directory: string, cause: unknown): VdnnError {
   );
 }
 
-/** A copy failed, on whichever stream. */
-export function copyError(command: CopyCommand, cause: unknown): VdnnError {
+/** A copy to or from the file at `path` failed, on whichever stream. */
+export function copyError(command: CopyCommand, path: string, cause: unknown): VdnnError {
   const code = codeOf(cause);
-  const { kind, fd, fileOffset, slot } = command;
-  const path = spillPaths.get(fd) ?? `file descriptor ${fd}`;
+  const { kind, fileOffset, slot } = command;
   const why =
     code === "ENOSPC" || code === "EDQUOT"
       ? "the disk is full; free space there or give --spill another directory"

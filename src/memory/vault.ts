@@ -12,7 +12,7 @@ import type { CopyCommand } from "./copy.ts";
 import type { HostPool, HostSlot } from "./host-pool.ts";
 import { type Parcel, ParcelRecord } from "./parcel.ts";
 import { ParcelCopies, type SpillTier } from "./parcel-copies.ts";
-import type { SpillFile } from "./spill-file.ts";
+import type { SpillStore } from "./spill-extents.ts";
 import type { Stream, StreamEvent } from "./stream.ts";
 
 export type { Parcel } from "./parcel.ts";
@@ -20,7 +20,7 @@ export type { Parcel } from "./parcel.ts";
 export interface VaultOptions {
   readonly pool: HostPool;
   /** The tier behind host memory; its alignment must divide the pool's. Closed with the vault. */
-  readonly spill?: SpillFile | undefined;
+  readonly spill?: SpillStore | undefined;
   /** Writes host slots to the spill file; needed with `spill`. Closed with the vault. */
   readonly offloadStream?: Stream<CopyCommand> | undefined;
   /** Reads them back. Default: the offload stream. Closed with the vault. */
@@ -48,6 +48,7 @@ const MAX_BACKGROUND_COPIES = 64;
 
 export class Vault {
   readonly #pool: HostPool;
+  readonly #spill: SpillStore | undefined;
   readonly #tier: SpillTier | undefined;
   readonly #streams: readonly Stream<CopyCommand>[];
   readonly #copies: ParcelCopies;
@@ -61,13 +62,14 @@ export class Vault {
     this.#streams = [offloadStream, prefetchStream].filter((stream) => stream !== undefined);
     this.#highWater = highWater;
     if (spill !== undefined) {
-      if (offloadStream === undefined || pool.alignment % spill.alignment !== 0) {
+      if (offloadStream === undefined || pool.alignment % spill.extents.alignment !== 0) {
         const message =
           `vault: a spill file needs an offload stream and an alignment that divides the pool's, ` +
-          `got ${spill.alignment} and ${pool.alignment}`;
+          `got ${spill.extents.alignment} and ${pool.alignment}`;
         throw new VdnnError("ERR_INVALID_OPTION", message, { option: "spill" });
       }
-      this.#tier = { file: spill, offload: offloadStream, prefetch: prefetchStream ?? offloadStream };
+      this.#spill = spill;
+      this.#tier = { extents: spill.extents, offload: offloadStream, prefetch: prefetchStream ?? offloadStream };
     }
     this.#copies = new ParcelCopies(pool, this.#tier, now);
   }
@@ -76,8 +78,8 @@ export class Vault {
     return {
       hostBytes: this.#pool.usedBytes,
       peakHostBytes: this.#pool.peakBytes,
-      spillBytes: this.#tier?.file.usedBytes ?? 0,
-      peakSpillBytes: this.#tier?.file.peakBytes ?? 0,
+      spillBytes: this.#tier?.extents.usedBytes ?? 0,
+      peakSpillBytes: this.#tier?.extents.peakBytes ?? 0,
       spillWriteBytes: this.#copies.writtenBytes,
       spillReadBytes: this.#copies.readBytes,
       stallMs: this.#copies.stallMs,
@@ -292,7 +294,7 @@ export class Vault {
       "ERR_HOST_MEMORY",
       `needs ${formatBytes(bytes)} of host memory but ${formatBytes(freeBytes)} of ${formatBytes(capacityBytes)} ` +
         `is free and ${why}`,
-      { needBytes: bytes, freeBytes, capacityBytes, spillBytes: this.#tier?.file.usedBytes ?? 0 },
+      { needBytes: bytes, freeBytes, capacityBytes, spillBytes: this.#tier?.extents.usedBytes ?? 0 },
       full,
     );
   }
@@ -301,6 +303,6 @@ export class Vault {
     for (const parcel of this.#live) this.release(parcel);
     await this.#copies.drain();
     await Promise.all(this.#streams.map((stream) => stream.close()));
-    this.#tier?.file.close();
+    await this.#spill?.close();
   }
 }

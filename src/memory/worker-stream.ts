@@ -15,6 +15,8 @@ import { CONTROL, END_OF_FILE, KIND, NUMBERS, STATE, THREAD_SOURCE, WORDS } from
 
 export interface WorkerStreamOptions {
   readonly name: string;
+  /** The spill file. Stays open as long as the stream. */
+  readonly file: { readonly fd: number; readonly path: string };
   /** Commands in flight before `submit` blocks: a power of two. Default 256. */
   readonly capacity?: number;
   /** Called for each copy, late: when this or a later event is waited for, or at the next submit. */
@@ -45,6 +47,7 @@ const WAKE_LIMIT_MS = 30_000;
 
 export class WorkerStream implements Stream<CopyCommand> {
   readonly name: string;
+  readonly #file: WorkerStreamOptions["file"];
   readonly #capacity: number;
   readonly #onSpan: ((span: CopySpan) => void) | undefined;
   readonly #stallLimitMs: number;
@@ -67,12 +70,13 @@ export class WorkerStream implements Stream<CopyCommand> {
   #failure: unknown;
   #closing: Promise<void> | undefined;
 
-  constructor({ name, capacity = 256, onSpan, stallLimitMs = 300_000 }: WorkerStreamOptions) {
+  constructor({ name, file, capacity = 256, onSpan, stallLimitMs = 300_000 }: WorkerStreamOptions) {
     if (!(capacity >= 1 && capacity <= 65_536 && Number.isInteger(Math.log2(capacity)))) {
       const message = `capacity: expected a power of two from 1 to 65536, got ${capacity}`;
       throw new VdnnError("ERR_INVALID_OPTION", message, { option: "capacity", got: capacity });
     }
     this.name = name;
+    this.#file = file;
     this.#capacity = capacity;
     this.#onSpan = onSpan;
     this.#stallLimitMs = stallLimitMs;
@@ -113,8 +117,8 @@ export class WorkerStream implements Stream<CopyCommand> {
     const pending: Pending = { command };
     const entry = this.#submitted % this.#capacity;
     this.#pending[entry] = pending;
-    const { kind, fd, fileOffset, slot } = command;
-    this.#words.set([KIND[kind] ?? -1, fd, this.#bufferId(slot.view.buffer), 0], entry * WORDS.length);
+    const { kind, fileOffset, slot } = command;
+    this.#words.set([KIND[kind] ?? -1, this.#file.fd, this.#bufferId(slot.view.buffer), 0], entry * WORDS.length);
     this.#numbers.set([fileOffset, slot.view.byteOffset, slot.paddedBytes, 0, 0], entry * NUMBERS.length);
     this.#publish();
     return this.#event(pending, this.#submitted);
@@ -183,7 +187,7 @@ export class WorkerStream implements Stream<CopyCommand> {
       const { command } = pending;
       const errno = this.#words[entry * WORDS.length + WORDS.errno]!;
       if (errno === 0) this.#bytesMoved += command.slot.bytes;
-      else pending.error = copyError(command, systemError(errno, command.kind));
+      else pending.error = copyError(command, this.#file.path, systemError(errno, command.kind));
       this.#onSpan?.({
         kind: command.kind,
         bytes: command.slot.bytes,

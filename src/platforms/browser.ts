@@ -2,6 +2,7 @@
 import { BROWSER_ADAPTERS } from "../backends/browser-adapters.ts";
 import { VdnnError } from "../errors.ts";
 import { HostPool } from "../memory/host-pool.ts";
+import { ARRAY_SEGMENTS } from "../memory/segments.ts";
 import { Vault } from "../memory/vault.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
@@ -32,5 +33,5 @@ function makeVault({ hostBytes, spillDirectory, now }: VaultRequest): Vault {
       got: spillDirectory,
     });
   }
-  return new Vault({ pool: new HostPool({ capacityBytes: hostBytes }), now });
+  return new Vault({ pool: new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS }), now });
 }

@@ -2,6 +2,7 @@
 import { tmpdir } from "node:os";
 import { NODE_ADAPTERS } from "../backends/node-adapters.ts";
 import { HostPool } from "../memory/host-pool.ts";
+import { SHARED_SEGMENTS } from "../memory/shared-segments.ts";
 import { SpillFile } from "../memory/spill-file.ts";
 import { Vault } from "../memory/vault.ts";
 import { WorkerStream } from "../memory/worker-stream.ts";
@@ -33,12 +34,13 @@ export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session
 }
 
 function makeVault({ hostBytes, spillDirectory, spillBytes, now, onSpan }: VaultRequest): Vault {
-  const pool = new HostPool({ capacityBytes: hostBytes });
+  const pool = new HostPool({ capacityBytes: hostBytes, segments: SHARED_SEGMENTS });
   if (spillDirectory === null) return new Vault({ pool, now });
-  const stream = (name: string): WorkerStream => new WorkerStream({ name, onSpan });
+  const spill = SpillFile.create({ directory: spillDirectory, maxBytes: spillBytes });
+  const stream = (name: string): WorkerStream => new WorkerStream({ name, file: spill, onSpan });
   return new Vault({
     pool,
-    spill: SpillFile.create({ directory: spillDirectory, maxBytes: spillBytes }),
+    spill,
     offloadStream: stream("offload"),
     prefetchStream: stream("prefetch"),
     now,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { performCopy } from "../../src/memory/file-copy.ts";
 import { HostPool } from "../../src/memory/host-pool.ts";
+import { SHARED_SEGMENTS } from "../../src/memory/shared-segments.ts";
 import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
 
@@ -62,15 +63,15 @@ describe("QueueStream", () => {
 describe("performCopy", () => {
   it("writes a slot and reads it back", async () => {
     const spill = SpillFile.create({ directory });
-    const pool = new HostPool({ capacityBytes: 2 ** 24 });
+    const pool = new HostPool({ capacityBytes: 2 ** 24, segments: SHARED_SEGMENTS });
     const from = pool.allocate(70_001)!;
     const to = pool.allocate(70_001)!;
     from.view.forEach((_, index) => (from.view[index] = index));
-    const stream = new QueueStream({ name: "spill", perform: performCopy });
-    stream.submit({ kind: "write", fd: spill.fd, fileOffset: 4096, slot: from });
-    await stream.submit({ kind: "read", fd: spill.fd, fileOffset: 4096, slot: to }).done();
+    const stream = new QueueStream({ name: "spill", perform: performCopy(spill) });
+    stream.submit({ kind: "write", fileOffset: 4096, slot: from });
+    await stream.submit({ kind: "read", fileOffset: 4096, slot: to }).done();
     expect(Buffer.compare(from.view, to.view)).toBe(0);
-    const early = stream.submit({ kind: "read", fd: spill.fd, fileOffset: 2 ** 30, slot: to });
+    const early = stream.submit({ kind: "read", fileOffset: 2 ** 30, slot: to });
     await expect(early.done()).rejects.toMatchObject({ code: "ERR_SPILL" });
     await stream.close();
     spill.close();

@@ -27,20 +27,20 @@ describe("SpillFile", () => {
     spill.close();
     spill.close();
     expect(() => closeSync(spill.fd)).toThrow(/EBADF/);
-    expect(() => spill.allocate(1)).toThrow(/close/);
+    expect(() => spill.extents.allocate(1)).toThrow(/close/);
   });
 
   it("hands out aligned extents and reuses freed ones", () => {
     const spill = SpillFile.create({ directory, direct: false });
-    const offsets = [spill.allocate(1), spill.allocate(5000), spill.allocate(4096)];
+    const offsets = [spill.extents.allocate(1), spill.extents.allocate(5000), spill.extents.allocate(4096)];
     expect(offsets).toEqual([0, 4096, 12_288]);
-    expect(spill.usedBytes).toBe(16_384);
-    spill.free(4096);
-    expect(spill.allocate(4000)).toBe(4096);
-    expect(spill.fileBytes).toBe(16_384);
+    expect(spill.extents.usedBytes).toBe(16_384);
+    spill.extents.free(4096);
+    expect(spill.extents.allocate(4000)).toBe(4096);
+    expect(spill.extents.fileBytes).toBe(16_384);
     expect(spill.direct).toBe(false);
-    spill.free(0);
-    expect(failure(() => spill.free(0))).toMatchObject({ code: "ERR_SPILL" });
+    spill.extents.free(0);
+    expect(failure(() => spill.extents.free(0))).toMatchObject({ code: "ERR_SPILL" });
     spill.close();
   });
 
@@ -54,22 +54,22 @@ describe("SpillFile", () => {
           const live: { offset: number; bytes: number }[] = [];
           for (const { bytes, free } of steps) {
             try {
-              live.push({ offset: spill.allocate(bytes), bytes: Math.max(1, Math.ceil(bytes / 4096)) * 4096 });
+              live.push({ offset: spill.extents.allocate(bytes), bytes: Math.max(1, Math.ceil(bytes / 4096)) * 4096 });
             } catch (error) {
               expect(error).toMatchObject({ code: "ERR_SPILL" });
             }
-            if (free % 3 === 0 && live.length > 0) spill.free(live.splice(free % live.length, 1)[0]!.offset);
+            if (free % 3 === 0 && live.length > 0) spill.extents.free(live.splice(free % live.length, 1)[0]!.offset);
             const sorted = live.toSorted((a, b) => a.offset - b.offset);
             for (const [index, { offset }] of sorted.entries()) {
               const before = sorted[index - 1];
               expect(offset).toBeGreaterThanOrEqual(before === undefined ? 0 : before.offset + before.bytes);
             }
-            expect(spill.usedBytes).toBe(live.reduce((sum, extent) => sum + extent.bytes, 0));
-            expect(spill.fileBytes).toBeLessThanOrEqual(maxBytes);
+            expect(spill.extents.usedBytes).toBe(live.reduce((sum, extent) => sum + extent.bytes, 0));
+            expect(spill.extents.fileBytes).toBeLessThanOrEqual(maxBytes);
           }
-          for (const { offset } of live) spill.free(offset);
+          for (const { offset } of live) spill.extents.free(offset);
           // All free again is one range: the whole limit fits.
-          expect(spill.allocate(48 * 4096)).toBe(0);
+          expect(spill.extents.allocate(48 * 4096)).toBe(0);
           spill.close();
         },
       ),
@@ -79,8 +79,8 @@ describe("SpillFile", () => {
 
   it("says what is in use when its limit is reached", () => {
     const spill = SpillFile.create({ directory, maxBytes: 8192 });
-    spill.allocate(8192);
-    expect(failure(() => spill.allocate(1))).toMatchObject({ code: "ERR_SPILL", details: { usedBytes: 8192 } });
+    spill.extents.allocate(8192);
+    expect(failure(() => spill.extents.allocate(1))).toMatchObject({ code: "ERR_SPILL", details: { usedBytes: 8192 } });
     spill.close();
   });
 

@@ -5,6 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { CopyCommand } from "../../src/memory/copy.ts";
 import { HostPool } from "../../src/memory/host-pool.ts";
+import { SHARED_SEGMENTS } from "../../src/memory/shared-segments.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
 import type { Stream } from "../../src/memory/stream.ts";
 import { type Parcel, Vault } from "../../src/memory/vault.ts";
@@ -18,10 +19,10 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 /** A vault over a pool of `pages` and two streams that run only when waited for or told to. */
 function setUp(pages: number, { highWater = 1, maxBytes = Infinity } = {}) {
-  const pool = new HostPool({ capacityBytes: pages * PAGE });
+  const pool = new HostPool({ capacityBytes: pages * PAGE, segments: SHARED_SEGMENTS });
   const spill = SpillFile.create({ directory, maxBytes });
-  const offload = new LazyStream("offload");
-  const prefetch = new LazyStream("prefetch");
+  const offload = new LazyStream("offload", spill);
+  const prefetch = new LazyStream("prefetch", spill);
   let clockMs = 0;
   const now = (): number => (clockMs += 1);
   const vault = new Vault({ pool, spill, offloadStream: offload, prefetchStream: prefetch, now, highWater });
@@ -106,10 +107,10 @@ describe("Vault", () => {
     const first = put(PAGE, 9);
     vault.prefer(first, "spill");
     vault.release(first);
-    expect([pool.usedBytes, spill.usedBytes]).toEqual([PAGE, PAGE]);
+    expect([pool.usedBytes, spill.extents.usedBytes]).toEqual([PAGE, PAGE]);
     offload.tick(1);
     const second = put(PAGE, 1);
-    expect([pool.usedBytes, spill.usedBytes]).toEqual([PAGE, 0]);
+    expect([pool.usedBytes, spill.extents.usedBytes]).toEqual([PAGE, 0]);
     expect(() => vault.release(first)).toThrow(expect.objectContaining({ code: "ERR_DATA_DROPPED" }));
     expect(() => vault.open(first)).toThrow(/not released/);
     vault.release(second);
@@ -173,7 +174,7 @@ describe("Vault", () => {
   });
 
   it("works without a spill tier, up to its capacity", () => {
-    const pool = new HostPool({ capacityBytes: PAGE });
+    const pool = new HostPool({ capacityBytes: PAGE, segments: SHARED_SEGMENTS });
     const vault = new Vault({ pool, now: () => 0 });
     const parcel = vault.put(PAGE, 1, () => {});
     vault.prefer(parcel, "spill");
@@ -197,7 +198,7 @@ const step = fc.oneof(
 );
 
 interface Rig {
-  readonly streams: readonly [Stream<CopyCommand>, Stream<CopyCommand>];
+  readonly streams: (file: SpillFile) => readonly [Stream<CopyCommand>, Stream<CopyCommand>];
   readonly highWater: number;
   readonly maxBytes: number;
   /** Host memory may run out: the spill tier is limited or breaks. */
@@ -206,9 +207,9 @@ interface Rig {
 
 /** Runs the steps against a map of what was put; every byte must come back, and nothing may leak. */
 async function runModel(steps: readonly (readonly [string, number])[], rig: Rig): Promise<void> {
-  const pool = new HostPool({ capacityBytes: 4 * PAGE });
+  const pool = new HostPool({ capacityBytes: 4 * PAGE, segments: SHARED_SEGMENTS });
   const spill = SpillFile.create({ directory, maxBytes: rig.maxBytes });
-  const [offloadStream, prefetchStream] = rig.streams;
+  const [offloadStream, prefetchStream] = rig.streams(spill);
   const { highWater } = rig;
   const vault = new Vault({ pool, spill, offloadStream, prefetchStream, highWater, now: () => performance.now() });
   const live: { parcel: Parcel; seed: number }[] = [];
@@ -276,7 +277,7 @@ describe("Vault against a map", () => {
         fc.constantFrom(0, 0.5, 1),
         (steps, highWater) =>
           runModel(steps, {
-            streams: [new LazyStream("offload"), new LazyStream("prefetch")],
+            streams: (file) => [new LazyStream("offload", file), new LazyStream("prefetch", file)],
             highWater,
             maxBytes: Infinity,
             mayFail: false,
@@ -293,7 +294,7 @@ describe("Vault against a map", () => {
         fc.constantFrom(0, 0.5, 1),
         (steps, highWater) =>
           runModel(steps, {
-            streams: [new LazyStream("offload"), new LazyStream("prefetch")],
+            streams: (file) => [new LazyStream("offload", file), new LazyStream("prefetch", file)],
             highWater,
             maxBytes: 6 * PAGE,
             mayFail: true,
@@ -307,7 +308,10 @@ describe("Vault against a map", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 60, maxLength: 200 }), fc.constantFrom(0, 0.5), (steps, highWater) =>
         runModel(steps, {
-          streams: [new WorkerStream({ name: "offload" }), new WorkerStream({ name: "prefetch", capacity: 2 })],
+          streams: (file) => [
+            new WorkerStream({ name: "offload", file }),
+            new WorkerStream({ name: "prefetch", file, capacity: 2 }),
+          ],
           highWater,
           maxBytes: Infinity,
           mayFail: false,
