@@ -2,6 +2,13 @@
  * The public API of vdnn in a browser: training under a budget. `vdnn/networks` and `vdnn/report` are entries of their own, so that
  * a page loads them only when it needs them.
  */
+export {
+  type BackendFailure,
+  type BrowserBackendName,
+  type BrowserLoadOptions,
+  type LoadedInBrowser,
+  loadTensorFlow,
+} from "./backends/load-browser.ts";
 export { registerWasmTrainingKernels, type WasmKernelOptions, type WasmKernels } from "./backends/wasm-kernels.ts";
 export { type ErrorCode, VdnnError } from "./errors.ts";
 export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";

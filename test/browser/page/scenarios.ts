@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-webgpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { loading } from "./loading.ts";
 
 setWasmPaths("/wasm/");
 
@@ -12,6 +13,7 @@ export const scenarios = {
     const product = tf.matMul(tf.ones([2, 3]), tf.ones([3, 2]));
     return [...(await product.data())];
   },
+  ...loading,
 };
 
 export type Scenarios = typeof scenarios;

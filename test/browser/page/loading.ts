@@ -1,0 +1,28 @@
+/** Scenarios of loading TensorFlow.js as vdnn does. */
+import * as tf from "@tensorflow/tfjs";
+import { type BrowserBackendName, loadTensorFlow } from "../../../src/browser.ts";
+
+interface Loaded {
+  readonly backend: string;
+  readonly failed: readonly string[];
+  readonly product: readonly number[];
+}
+
+export const loading = {
+  /** @param broken backends that do not start */
+  async load(backend: BrowserBackendName | null, broken: readonly string[]): Promise<Loaded> {
+    const stock = tf.setBackend;
+    const fails = (name: string): Promise<boolean> =>
+      broken.includes(name) ? Promise.resolve(false) : stock.call(tf, name);
+    const loaded = await loadTensorFlow(backend ?? undefined, {
+      tf: { ...tf, setBackend: fails },
+      wasmPaths: "/wasm/",
+    });
+    const product = await loaded.tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).data();
+    return {
+      backend: loaded.tf.getBackend(),
+      failed: loaded.failures.map((failure) => failure.backend),
+      product: [...product],
+    };
+  },
+};
