@@ -2,7 +2,7 @@
 import type { Graph } from "../graph/graph.ts";
 import { dryRun } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
-import type { Machine, Policy } from "./policy.ts";
+import type { Effort, Machine, Policy } from "./policy.ts";
 import { timeline } from "./timeline.ts";
 
 export interface MadePlan {
@@ -11,8 +11,9 @@ export interface MadePlan {
   readonly fits: boolean;
 }
 
-export function makePlan(graph: Graph, machine: Machine, policy: Policy): MadePlan {
-  const { steps, chosen, fits, lowerBoundMs } = policy.decide(graph, machine);
+/** @param effort default `full` */
+export function makePlan(graph: Graph, machine: Machine, policy: Policy, effort?: Effort): MadePlan {
+  const { steps, chosen, fits, lowerBoundMs } = policy.decide(graph, machine, effort);
   const { peakDeviceBytes, peakHostBytes, offloadBytes, recomputeMs } = dryRun(graph, steps);
   const { stepMs, stallMs } = timeline(graph, machine, steps);
   const oracleMs = graph.kernels.reduce((sum, { ms }) => sum + ms, 0);

@@ -41,6 +41,9 @@ export interface PolicyDecision {
   readonly lowerBoundMs?: number;
 }
 
+/** `draft`: the first plan that fits, for times that are not to be trusted yet. */
+export type Effort = "draft" | "full";
+
 export interface Policy {
   readonly name: string;
   /** One line for `--help` and reports. */
@@ -51,5 +54,6 @@ export interface Policy {
   readonly mayOffload: boolean;
   /** How the first iteration runs, before there is a plan: move what was not touched lately, or only what the budget forces out. */
   readonly firstIteration: "offload" | "keep";
-  decide(graph: Graph, machine: Machine): PolicyDecision;
+  /** @param effort default `full` */
+  decide(graph: Graph, machine: Machine, effort?: Effort): PolicyDecision;
 }

@@ -39,7 +39,7 @@ export interface CompiledPlan {
 }
 
 /** What is smaller waits for the end of its scope: freeing it early costs more than it gives. */
-const MIN_FREE_BYTES = 1024;
+export const MIN_FREE_BYTES = 1024;
 
 /**
  * @param calibrated the graph has times of an iteration that followed a plan

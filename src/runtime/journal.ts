@@ -47,7 +47,8 @@ export class Journal {
     if (entry !== undefined) {
       entry.block.variables++;
       if (entry.block.residency === "dropped") residency.ensure(entry.block, false);
-      if (this.#replaced !== null && iteration.pass !== null) iteration.log.replace(this.#replaced, entry.block);
+      if (this.#replaced !== null && iteration.pass !== null)
+        iteration.log.replace(this.#replaced, entry.block, iteration.pass);
     }
     this.#replaced = null;
     this.#original.incRef(tensor, backend);

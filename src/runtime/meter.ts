@@ -7,6 +7,8 @@ import type { CounterEvent, IterationResult, Lane, LaneEvent, TraceEvent } from 
 import type { Vault, VaultStats } from "../memory/vault.ts";
 import type { Block } from "./block.ts";
 
+type CopyLane = Exclude<Lane, "compute" | "stall">;
+
 interface Totals {
   offloadBytes: number;
   prefetchBytes: number;
@@ -15,18 +17,21 @@ interface Totals {
   recomputeMs: number;
 }
 
+/** `isOld`: what comes next begins anew. */
+const NOTHING = { bytes: 0, ms: 0, isOld: false };
+
 const ZERO: Totals = { offloadBytes: 0, prefetchBytes: 0, copyMs: 0, stallMs: 0, recomputeMs: 0 };
 
 export class Meter {
   readonly now: () => number;
   readonly #keepsAll: boolean;
   readonly #originMs: number;
-  /** Over the whole session, for the bandwidths that plans are made with. */
+  /** In the latest iteration that copied on the lane, for the bandwidths that plans are made with: first copies meet cold memory. */
   readonly #copied = {
-    offload: { bytes: 0, ms: 0 },
-    prefetch: { bytes: 0, ms: 0 },
-    "spill-write": { bytes: 0, ms: 0 },
-    "spill-read": { bytes: 0, ms: 0 },
+    offload: { ...NOTHING },
+    prefetch: { ...NOTHING },
+    "spill-write": { ...NOTHING },
+    "spill-read": { ...NOTHING },
   };
   #totals: Totals = { ...ZERO };
   #peakDeviceBytes = 0;
@@ -119,11 +124,7 @@ export class Meter {
     this.copies++;
     if (lane === "offload") this.#totals.offloadBytes += block.bytes;
     else this.#totals.prefetchBytes += block.bytes;
-    const copied = this.#copied[lane];
-    if (!travels) {
-      copied.bytes += block.bytes;
-      copied.ms += durationMs - stallMs;
-    }
+    if (!travels) this.#carried(lane, block.bytes, durationMs - stallMs);
     this.#totals.copyMs += durationMs - stallMs;
     this.#totals.stallMs += stallMs;
     this.span(lane, `block ${block.id}`, startMs, durationMs, block.bytes);
@@ -140,18 +141,21 @@ export class Meter {
   /** A copy travelled to the host beside compute, on a stream. */
   travelled(bytes: number, startMs: number): void {
     const durationMs = this.now() - startMs;
-    const copied = this.#copied.offload;
-    copied.bytes += bytes;
-    copied.ms += durationMs;
+    this.#carried("offload", bytes, durationMs);
     this.span("offload", "to the host", startMs, durationMs, bytes);
   }
 
   /** A copy between host and spill file, on a stream's own thread. */
   spilled(lane: "spill-write" | "spill-read", bytes: number, startMs: number, durationMs: number): void {
-    const copied = this.#copied[lane];
-    copied.bytes += bytes;
-    copied.ms += durationMs;
+    this.#carried(lane, bytes, durationMs);
     this.span(lane, lane === "spill-write" ? "write" : "read", startMs, durationMs, bytes);
+  }
+
+  #carried(lane: CopyLane, bytes: number, ms: number): void {
+    const copied = this.#copied[lane];
+    if (copied.isOld) Object.assign(copied, NOTHING);
+    copied.bytes += bytes;
+    copied.ms += ms;
   }
 
   /** A kernel ran. Called while tracing. */
@@ -187,7 +191,7 @@ export class Meter {
   }
 
   /** Measured bandwidth of one lane, GB/s; undefined before anything moved. */
-  gigabytesPerSecond(lane: "offload" | "prefetch" | "spill-write" | "spill-read"): number | undefined {
+  gigabytesPerSecond(lane: CopyLane): number | undefined {
     const { bytes, ms } = this.#copied[lane];
     return ms > 0 ? bytes / ms / 1e6 : undefined;
   }
@@ -195,6 +199,7 @@ export class Meter {
   /** Starts an iteration with the ledger at `usedBytes`. */
   begin(usedBytes: number): void {
     this.#totals = { ...ZERO };
+    for (const copied of Object.values(this.#copied)) copied.isOld = true;
     this.#peakDeviceBytes = usedBytes;
     this.demandFetches = 0;
     this.#vaultAtStart = this.vault?.stats ?? null;

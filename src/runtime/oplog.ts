@@ -66,7 +66,7 @@ export function isRandom(kernel: string): boolean {
 export class OpLog {
   readonly ops: Op[] = [];
   /** A variable took the second block in place of the first. */
-  readonly #replaced: { readonly from: Block; readonly to: Block }[] = [];
+  readonly #replaced: { readonly from: Block; readonly to: Block; readonly pass: Pass }[] = [];
   readonly #survivors = new Set<Block>();
 
   add(op: Op): void {
@@ -80,8 +80,13 @@ export class OpLog {
     return block.entries.find((entry) => entry.producer !== null)?.producer ?? null;
   }
 
-  replace(from: Block, to: Block): void {
-    this.#replaced.push({ from, to });
+  replace(from: Block, to: Block, pass: Pass): void {
+    this.#replaced.push({ from, to, pass });
+  }
+
+  /** Old values of variables that were assigned before the update. They wait for its success. */
+  oldValues(): Block[] {
+    return this.#replaced.flatMap(({ from, pass }) => (pass === "update" ? [] : [from]));
   }
 
   /** What is alive now, at the end of a pass, belongs to the caller: the loss, gradients, tensors it kept. */

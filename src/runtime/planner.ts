@@ -5,13 +5,22 @@
  */
 import type { Graph } from "../graph/graph.ts";
 import { makePlan } from "../plan/make.ts";
-import type { Machine, Policy } from "../plan/policy.ts";
+import type { Effort, Machine, Policy } from "../plan/policy.ts";
 import type { PlanSummary } from "../report/result.ts";
 import { type CompiledPlan, compile, Follower } from "./follower.ts";
 import type { Op } from "./oplog.ts";
 
 /** Signatures kept; a program with more of them records some again. */
 const MAX_PLANS = 32;
+
+/** What a plan may use. */
+export interface Room {
+  readonly machine: Machine;
+  /** Device bytes that the iteration holds beyond its graph, and that are better left where they are. */
+  readonly heldBytes: number;
+  /** Device bytes that do not belong to the iteration, for the summary. */
+  readonly outsideBytes: number;
+}
 
 interface Known {
   readonly compiled: CompiledPlan;
@@ -58,23 +67,15 @@ export class Planner {
     return null;
   }
 
-  /**
-   * Makes a plan for a recorded iteration.
-   *
-   * @param outsideBytes device bytes that do not belong to the iteration, for the summary
-   */
-  learn(
-    graph: Graph,
-    machine: Machine,
-    outsideBytes: number,
-  ): { readonly compiled: CompiledPlan; readonly fits: boolean } {
-    const made = this.#plan(graph, machine, outsideBytes, `${graph.name}#${this.#count++}`, false);
+  /** Makes a plan for a recorded iteration: a draft, as its times are those of a cold start. */
+  learn(graph: Graph, room: Room): { readonly compiled: CompiledPlan; readonly fits: boolean } {
+    const made = this.#plan(graph, room, `${graph.name}#${this.#count++}`, "draft");
     this.#known = [made, ...this.#known].slice(0, MAX_PLANS);
     return made;
   }
 
   /** Plans the same iteration once more, with the times that a planned one took. Its plan takes the place of the old. */
-  calibrate(old: CompiledPlan, machine: Machine, outsideBytes: number): Graph {
+  calibrate(old: CompiledPlan, room: Room): Graph {
     const { graph, timings } = old;
     const timeOf = (k: number): number => timings?.[k] ?? Number.NaN;
     const kernels = graph.kernels.map((kernel, k) => ({
@@ -84,16 +85,19 @@ export class Planner {
     const timed: Graph = { ...graph, kernels };
     this.#known = this.#known.map((known) => {
       if (known.compiled !== old) return known;
-      const made = this.#plan(timed, machine, outsideBytes, known.summary.signature, true);
+      const made = this.#plan(timed, room, known.summary.signature, "full");
       // The machine may have less room by now; a plan that kept the budget is not given up for one that does not.
       return made.fits || !known.fits ? made : { ...known, compiled: { ...old, timings: null, isProven: true } };
     });
     return timed;
   }
 
-  #plan(graph: Graph, machine: Machine, outsideBytes: number, signature: string, calibrated: boolean): Known {
-    const { plan, fits } = makePlan(graph, machine, this.#policy);
-    const compiled = compile(graph, plan, calibrated, fits);
+  #plan(graph: Graph, { machine, heldBytes, outsideBytes }: Room, signature: string, effort: Effort): Known {
+    const careful = { ...machine, deviceBytes: machine.deviceBytes - heldBytes };
+    const made = makePlan(graph, careful, this.#policy, effort);
+    // What is held may leave on demand where there is no other way.
+    const { plan, fits } = made.fits || heldBytes === 0 ? made : makePlan(graph, machine, this.#policy, effort);
+    const compiled = compile(graph, plan, effort === "full", fits);
     const offloaded = new Set(plan.steps.flatMap((step) => (step.kind === "offload" ? [step.tensor] : [])));
     const summary: PlanSummary = {
       signature,

@@ -15,7 +15,7 @@ import type { IterationResult, SessionReport, TraceEvent } from "../report/resul
 import { formatBytes } from "../units.ts";
 import { AwaitingDriver, type VariableGradients } from "./awaiting.ts";
 import type { Block } from "./block.ts";
-import type { CompiledPlan } from "./follower.ts";
+import { type CompiledPlan, MIN_FREE_BYTES } from "./follower.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Interceptor } from "./intercept.ts";
 import { Iteration, LOOK_AHEAD } from "./iteration.ts";
@@ -26,7 +26,7 @@ import { isRandom } from "./oplog.ts";
 import { interceptOptimizers } from "./optimizers.ts";
 import type { SessionOptions } from "./options.ts";
 import { outOfMemory } from "./out-of-memory.ts";
-import { Planner } from "./planner.ts";
+import { Planner, type Room } from "./planner.ts";
 import { Recording } from "./recording.ts";
 import { Residency } from "./residency.ts";
 import type { ReluProof } from "./self-test.ts";
@@ -352,22 +352,20 @@ export class Session {
     const name = `${this.backend} iteration of ${log.ops.length} kernels`;
     this.#graph = log.toGraph(name, this.#layers.kinds, this.#variableNames());
     this.#recording.add(this.#graph);
-    const outsideBytes = this.#bytesOutside();
-    const machine = this.#machine(outsideBytes);
-    const { compiled, fits } = this.#planner.learn(this.#graph, machine, outsideBytes);
+    const room = this.#room();
+    const { compiled, fits } = this.#planner.learn(this.#graph, room);
     const { policy, predicted } = compiled.plan;
     this.#options.logger?.debug({ policy, predicted, fits }, "vdnn plan");
     if (fits || !this.#options.policy.mayOffload) return;
     const warning =
       `policy ${policy} plans ${formatBytes(predicted.peakDeviceBytes)} of device memory for the iteration, ` +
-      `${formatBytes(machine.deviceBytes)} are left of the budget; the rest leaves on demand`;
+      `${formatBytes(room.machine.deviceBytes)} are left of the budget; the rest leaves on demand`;
     this.#warnings.push(warning);
     this.#options.logger?.warn(warning);
   }
 
   #calibrate(followed: CompiledPlan): void {
-    const outsideBytes = this.#bytesOutside();
-    this.#graph = this.#planner.calibrate(followed, this.#machine(outsideBytes), outsideBytes);
+    this.#graph = this.#planner.calibrate(followed, this.#room());
     this.#recording.add(this.#graph);
   }
 
@@ -381,12 +379,17 @@ export class Session {
     return names;
   }
 
+  #room(): Room {
+    const outsideBytes = this.#bytesOutside();
+    return { machine: this.#machine(outsideBytes), heldBytes: this.#heldBytes(), outsideBytes };
+  }
+
   #machine(outsideBytes: number): Machine {
     const { hostBytes, spillBytes, spillDirectory } = this.#options;
     const spills = spillDirectory !== null;
     return {
       name: this.backend,
-      deviceBytes: this.#residency.room.limitBytes - outsideBytes - this.#immovableBytes(),
+      deviceBytes: this.#residency.room.limitBytes - outsideBytes,
       hostBytes,
       copiesBlock: this.#offloadStream === null,
       spillBytes: spills ? spillBytes : 0,
@@ -398,18 +401,21 @@ export class Session {
   }
 
   /**
-   * What the iteration makes and no step of a plan can free, because it is too small to move: the plan would count on it. At most
-   * a quarter of the device, where budgets are so small that it is most of them.
+   * What the iteration holds and no step of a plan gives back: what is too small to move, or to be freed before its scope ends, and
+   * old values of what the forward pass assigns. A plan that counted on those bytes would be evicting them in every iteration.
+   * At most a quarter of the device, where budgets are so small that it is most of them.
    */
-  #immovableBytes(): number {
+  #heldBytes(): number {
     const { limitBytes } = this.#residency.room;
-    if (this.#residency.adapter.allocator === undefined || limitBytes === Number.POSITIVE_INFINITY) return 0;
-    const small = new Set<Block>();
-    for (const { writes } of this.#iteration.log.ops) {
-      for (const { block } of writes) if (!this.#residency.transfers.isMovable(block)) small.add(block);
+    if (limitBytes === Number.POSITIVE_INFINITY) return 0;
+    const { log } = this.#iteration;
+    const held = new Set<Block>(log.oldValues());
+    for (const { writes } of log.ops) {
+      for (const { block } of writes)
+        if (block.bytes < MIN_FREE_BYTES || !this.#residency.transfers.isMovable(block)) held.add(block);
     }
     let bytes = 0;
-    for (const block of small) bytes += block.bytes;
+    for (const block of held) bytes += block.bytes;
     return Math.min(bytes, Math.floor(limitBytes / 4));
   }
 

@@ -114,6 +114,17 @@ describe("a device budget", () => {
     expect(Math.abs((report.steadyPeakDeviceBytes ?? 0) - predicted)).toBeLessThan(2 * KIB);
   });
 
+  test("that a plan would fill to the last byte still has room for what the plan does not see", async () => {
+    const { report } = await trained({ deviceMemory: 0.75 * MIB });
+    const deviceMemory = report.plans[0]?.predictedPeakDeviceBytes ?? Number.NaN;
+    const full = await trained({ deviceMemory });
+    expect(full.report.plans[0]?.predictedPeakDeviceBytes).toBeLessThan(deviceMemory);
+    const last = full.report.iterations.at(-1);
+    expect(last?.demandFetches).toBe(0);
+    // What is evicted on demand does not come back in the same iteration.
+    expect(last?.offloadBytes).toBe(last?.prefetchBytes);
+  });
+
   async function trained(options: VirtualizeOptions) {
     const current = await open(options);
     const run = trainer(tf.train.sgd(0.1));

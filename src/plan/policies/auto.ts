@@ -11,7 +11,7 @@ import { planBlocking } from "../auto/joint-blocking.ts";
 import { type OffloadPlan, planKept, planOffloads, startFirst, type Started } from "../auto/offload.ts";
 import { dryRun } from "../ledger.ts";
 import type { PlanStep } from "../plan.ts";
-import { canMove, type Machine, type Policy, type PolicyDecision } from "../policy.ts";
+import { canMove, type Effort, type Machine, type Policy, type PolicyDecision } from "../policy.ts";
 import { timeline } from "../timeline.ts";
 
 export interface AutoOptions {
@@ -30,18 +30,19 @@ export function autoPolicy(options: AutoOptions = {}): Policy {
     passthrough: false,
     mayOffload: true,
     firstIteration: "keep",
-    decide: (graph, machine) => decide(graph, machine, options),
+    decide: (graph, machine, effort) => decide(graph, machine, options, effort),
   };
 }
 
 export const auto: Policy = autoPolicy();
 
-function decide(graph: Graph, machine: Machine, options: AutoOptions): PolicyDecision {
+function decide(graph: Graph, machine: Machine, options: AutoOptions, effort: Effort = "full"): PolicyDecision {
   const problem = problemOf(graph);
   const kept = planKept(problem, machine);
   if (kept !== null) return { steps: kept, chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
   const first = startFirst(problem, machine, problem.oracleMs);
-  if (first.stepMs <= problem.oracleMs * (1 + 1e-9)) {
+  const isEnough = effort === "draft" ? first.point !== null : first.stepMs <= problem.oracleMs * (1 + 1e-9);
+  if (isEnough) {
     return { steps: first.search.steps(), chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
   }
   const lowerBoundMs = boundOf(problem, machine, { recompute: options.recompute ?? true });
