@@ -2,37 +2,16 @@
  * The conformance suite: every training case under every policy gives the bits of stock TensorFlow.js, leaves no tensor behind,
  * and leaves the engine as it was. One test file per backend calls it, because TensorFlow.js is one per process.
  */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { policies } from "../../src/plan/policies/index.ts";
-import type { VirtualizeOptions } from "../../src/runtime/options.ts";
+import { beforeAll, describe, expect, test } from "vitest";
 import { virtualize } from "../../src/platforms/node.ts";
 import type { TensorFlow } from "../../src/networks/network.ts";
-import { cases, type ConformanceCase, differences, type TrainResult, whyUnsupported } from "./cases.ts";
+import { cases, type ConformanceCase, whyUnsupported } from "./cases.ts";
+import { Comparison, EXPECTED } from "./comparison.ts";
+import { MODES } from "./modes.ts";
 
 const STEPS = 5;
 /** The large networks take their time on a busy machine. */
 const TIMEOUT_MS = 300_000;
-
-interface Mode {
-  readonly name: string;
-  readonly options: VirtualizeOptions;
-  /** Too slow for the large networks, whose kernels the smaller ones have too. */
-  readonly smallOnly?: boolean;
-  /** Device budget as a multiple of the whole session's peak under vdnn-all, so that much has to leave. */
-  readonly timesVdnnAll?: number;
-}
-
-const MODES: readonly Mode[] = [
-  // Without a budget `auto` is `liveness`: it is tried with one.
-  ...policies.filter(({ name }) => name !== "auto").map(({ name }) => ({ name, options: { policy: name } })),
-  { name: "auto with a tenth more than vdnn-all needs", options: { policy: "auto" }, timesVdnnAll: 1.1 },
-  { name: "offloading everything after each kernel", options: { policy: "vdnn-all", adversarial: true } },
-  {
-    name: "offloading everything after each kernel through a small host pool to disk",
-    options: { policy: "vdnn-dyn", adversarial: true, hostMemory: "4MiB", spill: true },
-    smallOnly: true,
-  },
-];
 
 export interface SuiteOptions {
   readonly backend: string;
@@ -54,63 +33,23 @@ export function conformanceSuite({
   steps = STEPS,
   leastBudgetBytes = 0,
 }: SuiteOptions): void {
-  let tf: TensorFlow;
-  const stock = new Map<string, Promise<TrainResult>>();
-
-  async function peakUnderVdnnAll(train: ConformanceCase["train"]): Promise<number> {
-    const session = await virtualize(tf, { policy: "vdnn-all" });
-    try {
-      await train(tf, steps);
-      return session.report().peakDeviceBytes;
-    } finally {
-      await session.dispose();
-    }
-  }
+  let comparison: Comparison;
 
   beforeAll(async () => {
-    tf = await load();
+    const tf = await load();
     expect(tf.getBackend()).toBe(backend);
+    comparison = new Comparison({ tf, virtualize, steps, leastBudgetBytes });
   });
 
-  afterAll(() => stock.clear());
-
   for (const conformanceCase of cases) {
-    const { name, cost, train } = conformanceCase;
+    const { name, cost } = conformanceCase;
     if (!costs.includes(cost) || !includes(name)) continue;
     const unsupported = whyUnsupported(conformanceCase, backend);
     describe.skipIf(unsupported !== undefined)(`${name}${unsupported === undefined ? "" : ` (${unsupported})`}`, () => {
       for (const mode of MODES) {
         if (mode.smallOnly === true && cost !== "tiny") continue;
         test(`has the same bits under ${mode.name}`, { timeout: TIMEOUT_MS }, async () => {
-          let expected = stock.get(name);
-          if (expected === undefined) {
-            expected = train(tf, steps);
-            stock.set(name, expected);
-          }
-          const reference = await expected;
-          const options =
-            mode.timesVdnnAll === undefined
-              ? mode.options
-              : {
-                  ...mode.options,
-                  deviceMemory: Math.max(
-                    leastBudgetBytes,
-                    Math.ceil(mode.timesVdnnAll * (await peakUnderVdnnAll(train))),
-                  ),
-                };
-          const tensors = tf.memory().numTensors;
-          const own = Object.keys(tf.engine()).toSorted();
-          const session = await virtualize(tf, options);
-          let result: TrainResult;
-          try {
-            result = await train(tf, steps);
-            expect(session.report().iterations.length).toBeGreaterThan(0);
-          } finally {
-            await session.dispose();
-          }
-          expect(differences(reference, result)).toEqual([]);
-          expect(tf.memory().numTensors).toBe(tensors);
-          expect(Object.keys(tf.engine()).toSorted()).toEqual(own);
+          expect(await comparison.compare(conformanceCase, mode)).toEqual(EXPECTED);
         });
       }
     });
