@@ -36,7 +36,7 @@ export interface LoadedInBrowser {
 }
 
 interface WasmPackage {
-  setWasmPaths(paths: string | Record<string, string>): void;
+  setWasmPaths(this: void, paths: string | Record<string, string>): void;
 }
 
 interface Gpu {

@@ -13,6 +13,7 @@ import {
   viewAs,
 } from "../runtime/engine.ts";
 import { type DeviceAdapter, isCastToSame, passesByReference } from "./adapter.ts";
+import { overrideKernels } from "./kernel-overrides.ts";
 
 interface WasmRecord {
   readonly memoryOffset: number | null;
@@ -99,38 +100,19 @@ function refuseWhenFull({ wasm }: WasmBackend): () => void {
   };
 }
 
-interface KernelCall {
-  readonly inputs: { readonly x: TensorInfo };
-  readonly attrs: object;
-  readonly backend: EngineBackend;
-}
-
-type KernelConfig = Parameters<TensorFlow["registerKernel"]>[0];
-
 /**
  * The backend's Identity copies, and so does its Cast to the type that is there already: every tensor saved for
  * backpropagation takes its memory twice. Buffers are never written after the kernel that made them (Reshape shares them by
  * reference count as well), so these two can do the same.
  */
 function shareByReference(tf: TensorFlow): () => void {
-  const undo = ["Identity", "Cast"].map((kernelName) => {
-    const stock = tf.getKernel(kernelName, "wasm");
-    if (stock === undefined) return () => undefined;
-    const kernelFunc = (call: KernelCall): unknown => {
-      const { inputs, attrs, backend } = call;
-      const { dataId, shape, dtype } = inputs.x;
-      if (dtype === "string" || (kernelName === "Cast" && !isCastToSame(kernelName, inputs.x, attrs))) {
-        return (stock.kernelFunc as unknown as (call: KernelCall) => unknown)(call);
-      }
-      backend.incRef(dataId);
-      return { dataId, shape, dtype };
-    };
-    tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc } as unknown as KernelConfig);
-    return () => {
-      tf.unregisterKernel(kernelName, "wasm");
-      tf.registerKernel(stock);
-    };
+  return overrideKernels(tf, "wasm", ["Identity", "Cast"], (stock, kernelName) => (call) => {
+    const { inputs, attrs, backend } = call;
+    const { dataId, shape, dtype } = inputs["x"] as TensorInfo;
+    if (dtype === "string" || (kernelName === "Cast" && !isCastToSame(kernelName, inputs["x"] as TensorInfo, attrs))) {
+      return stock(call);
+    }
+    backend.incRef(dataId);
+    return { dataId, shape, dtype };
   });
-  return () => undo.forEach((restore) => restore());
 }
