@@ -1,6 +1,7 @@
 /** Scenarios of loading TensorFlow.js as vdnn does. */
 import * as tf from "@tensorflow/tfjs";
 import { type BrowserBackendName, loadTensorFlow } from "../../../src/browser.ts";
+import { WASM_PATHS } from "./backend.ts";
 
 interface Loaded {
   readonly backend: string;
@@ -16,7 +17,7 @@ export const loading = {
       broken.includes(name) ? Promise.resolve(false) : stock.call(tf, name);
     const loaded = await loadTensorFlow(backend ?? undefined, {
       tf: { ...tf, setBackend: fails },
-      wasmPaths: "/wasm/",
+      wasmPaths: WASM_PATHS,
     });
     const product = await loaded.tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).data();
     return {
