@@ -93,7 +93,7 @@ export async function trainNetwork(
     }
     const weights = model.getWeights();
     const hash = createHash("sha256");
-    for (const weight of weights) hash.update(bytesOf(weight.dataSync()));
+    for (const weight of weights) hash.update(bytesOf(await weight.data()));
     const report = session.report();
     const result = {
       policy: report.policy,

@@ -15,11 +15,15 @@ export function timeChartBlock(id: string, chart: TimeChart): Block {
     kind: "chart",
     wide: renderTimeChart(chart, { id: `${id}-wide`, width: WIDE }),
     narrow: renderTimeChart(chart, { id: `${id}-narrow`, width: NARROW }),
-    legend: [
-      ...chart.series.map(({ name, colour, dash }) => ({ name, swatch: lineSwatch(colour, dash) })),
-      ...barKinds(chart.lanes).map((kind) => ({ name: BAR_NAMES[kind], swatch: barSwatch(`var(--${kind})`) })),
-    ],
+    legend: timeChartLegend(chart),
   };
+}
+
+export function timeChartLegend({ series, lanes }: Pick<TimeChart, "series" | "lanes">): LegendEntry[] {
+  return [
+    ...series.map(({ name, colour, dash }) => ({ name, swatch: lineSwatch(colour, dash) })),
+    ...barKinds(lanes).map((kind) => ({ name: BAR_NAMES[kind], swatch: barSwatch(`var(--${kind})`) })),
+  ];
 }
 
 /** @param id unique in the page */
@@ -35,8 +39,12 @@ export function lineChartBlock(id: string, chart: LineChart): Block {
       x: few(chart.x),
       y: few(chart.y),
     }),
-    legend: chart.series.map(seriesEntry),
+    legend: lineChartLegend(chart),
   };
+}
+
+export function lineChartLegend({ series }: Pick<LineChart, "series">): LegendEntry[] {
+  return series.map(seriesEntry);
 }
 
 function few<A extends LineChart["x"]>(axis: A): A {

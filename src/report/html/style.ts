@@ -19,11 +19,14 @@ const DARK = `
   --forward: #6fb1ef; --backward: #3f78b8; --update: #8494a7; --again: #d4b13f;
   --offload: #f0883e; --prefetch: #2fbfa6; --spill-write: #b39ddb; --spill-read: #d291e4; --stall: #ff6b6b;`;
 
-export const STYLE: string = `
+/** Both sets as CSS variables; the demo page has them too. */
+export const COLORS: string = `
 :root { color-scheme: light dark;${LIGHT}
 }
 @media (prefers-color-scheme: dark) { :root {${DARK}
-} }
+} }`;
+
+export const STYLE: string = `${COLORS}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; }

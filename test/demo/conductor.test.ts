@@ -1,0 +1,141 @@
+/** Runs one after the other, each with a worker of its own, on workers that only play. */
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Conductor, type Port } from "../../demo/src/page/conductor.ts";
+import type { Message, Request, StartRequest } from "../../demo/src/protocol.ts";
+import { defaultSettings } from "../../demo/src/settings.ts";
+import { wholeRun } from "./runs.ts";
+
+const SETTINGS = { ...defaultSettings("processor"), budget: "25%", steps: 2 };
+
+class PlayedWorker implements Port {
+  readonly requests: Request[] = [];
+  isTerminated = false;
+  readonly #play: (request: StartRequest) => readonly Message[];
+  #hear: (event: { readonly data: Message }) => void = () => undefined;
+  #fail: (event: { readonly message?: string }) => void = () => undefined;
+
+  constructor(play: (request: StartRequest) => readonly Message[]) {
+    this.#play = play;
+  }
+
+  addEventListener(type: "message" | "error", listener: (event: never) => void): void {
+    if (type === "message") this.#hear = listener;
+    else this.#fail = listener;
+  }
+
+  postMessage(request: Request): void {
+    this.requests.push(request);
+    if (request.kind === "start") queueMicrotask(() => this.tell(this.#play(request)));
+  }
+
+  tell(messages: readonly Message[]): void {
+    for (const data of messages) this.#hear({ data });
+  }
+
+  die(message: string): void {
+    this.#fail({ message });
+  }
+
+  terminate(): void {
+    this.isTerminated = true;
+  }
+}
+
+const workers: PlayedWorker[] = [];
+
+function conduct(play: (request: StartRequest) => readonly Message[]): Conductor {
+  return new Conductor(
+    () => {
+      const worker = new PlayedWorker(play);
+      workers.push(worker);
+      return worker;
+    },
+    () => undefined,
+  );
+}
+
+beforeEach(() => {
+  workers.length = 0;
+  vi.useFakeTimers();
+});
+afterEach(() => vi.useRealTimers());
+
+test("stock is measured first, and a share of its peak is vdnn's budget", async () => {
+  const conductor = conduct(({ run }) => wholeRun(run));
+  await conductor.train(SETTINGS, ["webgpu", "wasm"]);
+  expect(workers.map(({ requests }) => requests[0])).toMatchObject([
+    { run: "reference", limitBytes: null, backends: ["webgpu", "wasm"] },
+    // On the backend that stock ran on.
+    { run: "vdnn", limitBytes: 250, backends: ["wasm"] },
+  ]);
+  expect(workers.every(({ isTerminated }) => isTerminated)).toBe(true);
+  expect(conductor.state).toMatchObject({ active: null, failure: null });
+});
+
+test("stock that was measured is not measured again", async () => {
+  const conductor = conduct(({ run }) => wholeRun(run));
+  await conductor.train(SETTINGS, ["wasm"]);
+  await conductor.train({ ...SETTINGS, budget: "50%" }, ["wasm"]);
+  await conductor.runLimited(SETTINGS, ["wasm"]);
+  expect(workers.map(({ requests }) => (requests[0] as StartRequest).run)).toEqual([
+    "reference",
+    "vdnn",
+    "vdnn",
+    "limited",
+  ]);
+});
+
+test("a budget that cannot be read is told, and no worker starts", async () => {
+  const conductor = conduct(({ run }) => wholeRun(run));
+  await conductor.train({ ...SETTINGS, budget: "plenty" }, ["wasm"]);
+  expect(workers).toHaveLength(0);
+  expect(conductor.state.failure).toMatchObject({ code: "ERR_INVALID_OPTION" });
+});
+
+test("where stock fails, a share of it is no budget, and a size is", async () => {
+  const play = ({ run }: StartRequest): readonly Message[] =>
+    run === "reference"
+      ? [
+          {
+            kind: "failed",
+            run,
+            failure: { code: "ERR_OUT_OF_MEMORY", message: "full", step: 0 },
+            memory: null,
+            files: null,
+          },
+        ]
+      : wholeRun(run);
+  const conductor = conduct(play);
+  await conductor.train(SETTINGS, ["wasm"]);
+  expect(workers).toHaveLength(1);
+  expect(conductor.state.failure).toMatchObject({ code: "ERR_OUT_OF_MEMORY" });
+  await conductor.train({ ...SETTINGS, budget: "1KiB" }, ["wasm"]);
+  expect(conductor.state.runs.vdnn?.status).toBe("finished");
+});
+
+test("a worker that does not react to stop is ended, at once when asked twice", async () => {
+  const conductor = conduct(() => []);
+  const training = conductor.train(SETTINGS, ["wasm"]);
+  conductor.stop();
+  expect(workers[0]?.requests.at(-1)).toEqual({ kind: "stop" });
+  await vi.advanceTimersByTimeAsync(3000);
+  await training;
+  expect(conductor.state).toMatchObject({ active: null, runs: { reference: { status: "stopped" } } });
+
+  const again = conductor.train(SETTINGS, ["wasm"]);
+  conductor.stop();
+  conductor.stop();
+  await again;
+  expect(workers.every(({ isTerminated }) => isTerminated)).toBe(true);
+});
+
+test("a worker that dies is a failure with a code, and the next run gets another", async () => {
+  const conductor = conduct(() => []);
+  const training = conductor.train(SETTINGS, ["wasm"]);
+  workers[0]?.die("out of memory");
+  await training;
+  expect(conductor.state.failure).toMatchObject({
+    code: "ERR_WORKER",
+    message: expect.stringContaining("out of memory"),
+  });
+});
