@@ -45,13 +45,16 @@ export class ParcelRecord implements Parcel {
   leaving = false;
   /** Was read ahead of its use and not opened yet. */
   ahead = false;
+  /** Never leaves host memory: whoever needs it could not wait for the spill tier. */
+  readonly stays: boolean;
   released = false;
   /** Why the bytes never came: the device was lost while they were on their way. */
   lost: { readonly cause: unknown } | undefined;
 
-  constructor(bytes: number, nextUse: number, slot: HostSlot) {
+  constructor(bytes: number, nextUse: number, slot: HostSlot, stays: boolean) {
     this.bytes = bytes;
     this.nextUse = nextUse;
+    this.stays = stays;
     this.slot = slot;
   }
 
@@ -68,7 +71,7 @@ export class ParcelRecord implements Parcel {
 
   /** The slot holds the only copy and a write of it can be started. */
   get isDirty(): boolean {
-    return this.slot !== undefined && !this.clean && this.copy === undefined && !this.pinned;
+    return this.slot !== undefined && !this.clean && this.copy === undefined && !this.pinned && !this.stays;
   }
 
   /** The copy in flight gives room when it ends: the slot becomes free or droppable. */

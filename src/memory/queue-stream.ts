@@ -16,6 +16,7 @@ export interface QueueStreamOptions<C> {
 
 export class QueueStream<C> implements Stream<C> {
   readonly name: string;
+  readonly canBlock = false;
   readonly #perform: (command: C) => Promise<void>;
   readonly #capacity: number;
   readonly #queue = new PQueue({ concurrency: 1 });

@@ -1,15 +1,14 @@
 /**
- * Where data is while it is away from the device: host memory first, the spill file behind it. It decides who leaves host
- * memory when room is needed (whoever is needed last), starts the copies, and waits for them only when it must. It knows
- * nothing of tensors, plans or backends.
+ * Where data is while it is away from the device: host memory first, the spill file behind it. It starts the copies between
+ * them and waits for them only when it must. It knows nothing of tensors, plans or backends.
  *
  * Invariant: the bytes of every live parcel are in its slot or in its extent, and neither is given back while a copy on it is
  * under way (Note [Copies own their ends] in parcel.ts).
  */
 import { VdnnError } from "../errors.ts";
-import { formatBytes } from "../units.ts";
 import type { CopyCommand } from "./copy.ts";
 import type { HostPool, HostSlot } from "./host-pool.ts";
+import { HostRoom } from "./host-room.ts";
 import { type Parcel, ParcelRecord } from "./parcel.ts";
 import { ParcelCopies, type SpillTier } from "./parcel-copies.ts";
 import type { SpillStore } from "./spill-extents.ts";
@@ -43,16 +42,13 @@ export interface VaultStats {
   readonly stallMs: number;
 }
 
-/** Background writes stop here, so that `submit` does not block on a full ring. */
-const MAX_BACKGROUND_COPIES = 64;
-
 export class Vault {
   readonly #pool: HostPool;
   readonly #spill: SpillStore | undefined;
   readonly #tier: SpillTier | undefined;
   readonly #streams: readonly Stream<CopyCommand>[];
   readonly #copies: ParcelCopies;
-  readonly #highWater: number;
+  readonly #room: HostRoom;
   readonly #live = new Set<ParcelRecord>();
   #opened: ParcelRecord | undefined;
   #closing: Promise<void> | undefined;
@@ -60,7 +56,6 @@ export class Vault {
   constructor({ pool, spill, offloadStream, prefetchStream, now, highWater = 0.5 }: VaultOptions) {
     this.#pool = pool;
     this.#streams = [offloadStream, prefetchStream].filter((stream) => stream !== undefined);
-    this.#highWater = highWater;
     if (spill !== undefined) {
       if (offloadStream === undefined || pool.alignment % spill.extents.alignment !== 0) {
         const message =
@@ -72,6 +67,7 @@ export class Vault {
       this.#tier = { extents: spill.extents, offload: offloadStream, prefetch: prefetchStream ?? offloadStream };
     }
     this.#copies = new ParcelCopies(pool, this.#tier, now);
+    this.#room = new HostRoom({ pool, tier: this.#tier, copies: this.#copies, parcels: this.#live, highWater });
   }
 
   get stats(): VaultStats {
@@ -86,13 +82,19 @@ export class Vault {
     };
   }
 
+  /** What lies on the spill tier can be opened at once, by blocking. False where it has to be awaited (`arrival`). */
+  get canBlock(): boolean {
+    return this.#room.canBlock;
+  }
+
   /**
    * Takes data in; `fill` copies it into the slot before this returns. May wait for others to leave.
    * @param nextUse larger = needed later; only the order counts
+   * @param stays it never leaves host memory
    * @throws VdnnError `ERR_HOST_MEMORY` when no slot can be had
    */
-  put(bytes: number, nextUse: number, fill: (slot: HostSlot) => void): Parcel {
-    return this.#store(bytes, nextUse, (slot) => {
+  put(bytes: number, nextUse: number, fill: (slot: HostSlot) => void, stays = false): Parcel {
+    return this.#store(bytes, nextUse, stays, (slot) => {
       fill(slot);
       return undefined;
     });
@@ -104,11 +106,11 @@ export class Vault {
    * counted as such.
    * @throws VdnnError `ERR_HOST_MEMORY` when no slot can be had
    */
-  putLater(bytes: number, nextUse: number, fill: (slot: HostSlot) => StreamEvent): Parcel {
-    if (!this.#pool.reserve(bytes)) throw this.#noRoom(bytes);
+  putLater(bytes: number, nextUse: number, fill: (slot: HostSlot) => StreamEvent, stays = false): Parcel {
+    if (!this.#pool.reserve(bytes)) throw this.#room.shortage(bytes);
     const arrived = (): void => this.#pool.unreserve(bytes);
     try {
-      return this.#store(bytes, nextUse, (slot) => {
+      return this.#store(bytes, nextUse, stays, (slot) => {
         const event = fill(slot);
         void event.done().then(arrived, arrived);
         return event;
@@ -119,10 +121,10 @@ export class Vault {
     }
   }
 
-  #store(bytes: number, nextUse: number, fill: (slot: HostSlot) => StreamEvent | undefined): Parcel {
+  #store(bytes: number, nextUse: number, stays: boolean, fill: (slot: HostSlot) => StreamEvent | undefined): Parcel {
     if (this.#closing !== undefined) throw new VdnnError("ERR_STREAM", "vault: used after close");
-    const slot = this.#takeSlot(bytes);
-    const parcel = new ParcelRecord(bytes, nextUse, slot);
+    const slot = this.#room.take(bytes);
+    const parcel = new ParcelRecord(bytes, nextUse, slot, stays);
     try {
       const event = fill(slot);
       if (event !== undefined) this.#copies.startFill(parcel, event);
@@ -131,19 +133,59 @@ export class Vault {
       throw error;
     }
     this.#live.add(parcel);
-    this.#writeInBackground();
+    this.#room.writeInBackground();
     return parcel;
   }
 
-  /** The bytes of a parcel are still on their way into the vault. */
+  /** Nobody can open it without awaiting `arrival`: its bytes are on their way to host memory, or have to be fetched there. */
   isArriving(parcel: Parcel): boolean {
-    const { copy } = this.#record(parcel);
-    return copy?.kind === "fill" && !copy.event.isReached;
+    const { copy, slot } = this.#record(parcel);
+    if (copy?.kind === "fill") return !copy.event.isReached;
+    if (this.canBlock) return false;
+    return slot === undefined || (copy?.kind === "read" && !copy.event.isReached);
   }
 
-  /** Resolves when the bytes of a parcel are in the vault; null when they are. Rejects when they will never be. */
+  /**
+   * Resolves when the parcel can be opened without waiting, having fetched it from the spill tier if it was there; null when it
+   * can be already. It stays in host memory until it is opened, unless others that are needed sooner have to be fetched.
+   *
+   * @returns a promise that rejects with `ERR_HOST_MEMORY` when it finds no room there, `ERR_SPILL` when reading fails, and
+   * with the device's own error when the bytes will never come
+   */
   arrival(parcel: Parcel): Promise<void> | null {
-    return this.isArriving(parcel) ? (this.#record(parcel).copy?.event.done() ?? null) : null;
+    const record = this.#record(parcel);
+    this.#copies.reap();
+    if (record.copy?.kind === "fill") return record.copy.event.done();
+    if (record.copy?.kind !== "read" && record.slot !== undefined) {
+      record.leaving = false;
+      this.claim(parcel);
+      return null;
+    }
+    // Where it can block, `open` makes room for what finds none now.
+    return this.canBlock && !this.readAhead(record) ? null : this.#fetch(record);
+  }
+
+  async #fetch(record: ParcelRecord): Promise<void> {
+    while (!record.released && !(record.slot !== undefined && record.copy?.kind !== "read")) {
+      if (this.readAhead(record)) await record.copy?.event.done();
+      else await this.#room.make(record.bytes);
+      this.#copies.reap();
+    }
+  }
+
+  /** Where the spill tier has to be awaited: the parcel stays in host memory until it is opened or `unclaim` is called. */
+  claim(parcel: Parcel): void {
+    if (!this.canBlock) this.#record(parcel).ahead = true;
+  }
+
+  /** A stretch of work that could not wait has ended, and with it all claims. */
+  unclaim(): void {
+    if (!this.canBlock) for (const parcel of this.#live) parcel.ahead = false;
+  }
+
+  /** Writes to the spill tier what a stretch of work that cannot wait would find in its way, if host memory was ever short. */
+  writeBehind(): Promise<void> {
+    return this.#room.writeBehind();
   }
 
   /** Resolves when nothing is on its way into the vault any more, arrived or lost. */
@@ -163,7 +205,7 @@ export class Vault {
     const record = this.#record(parcel);
     this.#copies.reap();
     record.pinned = false;
-    record.leaving = tier === "spill" && record.slot !== undefined;
+    record.leaving = tier === "spill" && record.slot !== undefined && !record.stays;
     if (!record.leaving) return;
     if (record.isDroppable) this.#copies.dropSlot(record);
     else if (record.isDirty) record.leaving = this.#copies.startWrite(record);
@@ -175,9 +217,7 @@ export class Vault {
     this.#copies.reap();
     record.leaving = false;
     if (record.slot !== undefined) return true;
-    const later = (other: ParcelRecord): boolean => other.isDroppable && other.nextUse > record.nextUse;
-    let slot = this.#pool.allocate(record.bytes);
-    while (slot === undefined && this.#dropLast(later)) slot = this.#pool.allocate(record.bytes);
+    const slot = this.#room.takeNow(record);
     if (slot === undefined) return false;
     record.ahead = true;
     this.#copies.startRead(record, slot);
@@ -198,7 +238,7 @@ export class Vault {
     if (record.lost !== undefined) throw record.lost.cause;
     let error = record.copy?.kind === "read" ? this.#copies.wait(record) : undefined;
     if (record.slot === undefined) {
-      this.#copies.startRead(record, this.#takeSlot(record.bytes));
+      this.#copies.startRead(record, this.#room.take(record.bytes));
       error = this.#copies.wait(record);
     }
     if (record.slot === undefined) throw error;
@@ -229,74 +269,6 @@ export class Vault {
     if (parcel instanceof ParcelRecord && this.#live.has(parcel)) return parcel;
     const message = "vault: expected a parcel of this vault that was not released; each parcel is released once";
     throw new VdnnError("ERR_DATA_DROPPED", message, { bytes: parcel.bytes });
-  }
-
-  /** Each round frees a slot or ends a copy, so it ends: with a slot, or with nothing left that could leave. */
-  #takeSlot(bytes: number): HostSlot {
-    while (bytes <= this.#pool.capacityBytes) {
-      this.#copies.reap();
-      const slot = this.#pool.allocate(bytes);
-      if (slot !== undefined) return slot;
-      if (this.#dropLast((parcel) => parcel.isDroppable && !parcel.ahead)) continue;
-      this.#startWrites(bytes);
-      if (this.#copies.waitForFirst((parcel) => parcel.isMakingRoom)) continue;
-      // Then reading ahead was for nothing, but it costs no write: the extent still holds the bytes.
-      if (this.#dropLast((parcel) => parcel.isDroppable)) continue;
-      if (!this.#copies.waitForFirst((parcel) => parcel.copy?.kind === "read")) break;
-    }
-    throw this.#noRoom(bytes);
-  }
-
-  /** Writes out who is needed last, until what is under way makes room for `bytes`. */
-  #startWrites(bytes: number): void {
-    let coming = 0;
-    for (const parcel of this.#copies.inFlight) if (parcel.isMakingRoom) coming += parcel.slot?.paddedBytes ?? 0;
-    for (const parcel of this.#dirtyLastFirst()) {
-      if (coming >= bytes) return;
-      if (this.#copies.startWrite(parcel)) coming += parcel.slot?.paddedBytes ?? 0;
-    }
-  }
-
-  /** Keeps a share of host memory free to take at once: writes early who is needed last, but leaves the slot. */
-  #writeInBackground(): void {
-    const limit = this.#highWater * this.#pool.capacityBytes;
-    if (this.#tier === undefined || this.#pool.usedBytes <= limit) return;
-    const dirty = this.#dirtyLastFirst();
-    let bytes = dirty.reduce((sum, parcel) => sum + (parcel.slot?.paddedBytes ?? 0), 0);
-    for (const parcel of dirty) {
-      if (bytes <= limit || this.#copies.inFlight.size >= MAX_BACKGROUND_COPIES) return;
-      if (this.#copies.startWrite(parcel)) bytes -= parcel.slot?.paddedBytes ?? 0;
-    }
-  }
-
-  #dirtyLastFirst(): ParcelRecord[] {
-    return [...this.#live].filter((parcel) => parcel.isDirty).sort((a, b) => b.nextUse - a.nextUse);
-  }
-
-  /** Drops the slot of the wanted parcel that is needed last. */
-  #dropLast(isWanted: (parcel: ParcelRecord) => boolean): boolean {
-    let last: ParcelRecord | undefined;
-    for (const parcel of this.#live) {
-      if (isWanted(parcel) && (last === undefined || parcel.nextUse > last.nextUse)) last = parcel;
-    }
-    if (last !== undefined) this.#copies.dropSlot(last);
-    return last !== undefined;
-  }
-
-  #noRoom(bytes: number): VdnnError {
-    const { capacityBytes, usedBytes } = this.#pool;
-    const freeBytes = capacityBytes - usedBytes;
-    const full = this.#copies.spillFull;
-    let why = "nothing more can leave; raise --host-memory";
-    if (this.#tier === undefined) why = "there is no spill tier; raise --host-memory or add --spill DIR";
-    else if (full !== undefined) why = "the spill tier takes no more; make room for --spill, or raise --host-memory";
-    return new VdnnError(
-      "ERR_HOST_MEMORY",
-      `needs ${formatBytes(bytes)} of host memory but ${formatBytes(freeBytes)} of ${formatBytes(capacityBytes)} ` +
-        `is free and ${why}`,
-      { needBytes: bytes, freeBytes, capacityBytes, spillBytes: this.#tier?.extents.usedBytes ?? 0 },
-      full,
-    );
   }
 
   async #drain(): Promise<void> {

@@ -47,6 +47,7 @@ const WAKE_LIMIT_MS = 30_000;
 
 export class WorkerStream implements Stream<CopyCommand> {
   readonly name: string;
+  readonly canBlock = true;
   readonly #file: WorkerStreamOptions["file"];
   readonly #capacity: number;
   readonly #onSpan: ((span: CopySpan) => void) | undefined;

@@ -1,7 +1,15 @@
-/** vdnn in a browser, on the page's own thread or in a worker: no `node:` module, and nothing that needs a file system. */
+/**
+ * vdnn in a browser, on the page's own thread or in a worker:
+ * host memory in ordinary buffers, and a spill file in the origin's private file system.
+ */
 import { BROWSER_ADAPTERS } from "../backends/browser-adapters.ts";
-import { VdnnError } from "../errors.ts";
 import { HostPool } from "../memory/host-pool.ts";
+import {
+  type OriginFile,
+  type OriginFileOptions,
+  openOriginFile,
+  openOriginFileInWorker,
+} from "../memory/origin-file.ts";
 import { ARRAY_SEGMENTS } from "../memory/segments.ts";
 import { Vault } from "../memory/vault.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
@@ -26,12 +34,19 @@ export function virtualize(tf: TensorFlow, options: VirtualizeOptions = {}): Pro
   return virtualizeOn(BROWSER, tf, options);
 }
 
-function makeVault({ hostBytes, spillDirectory, now }: VaultRequest): Vault {
-  if (spillDirectory !== null) {
-    throw new VdnnError("ERR_INVALID_OPTION", "spill: there is no spill tier in a browser; leave the option out", {
-      option: "spill",
-      got: spillDirectory,
-    });
+async function makeVault({ hostBytes, spillDirectory, spillBytes, awaits, now, onSpan }: VaultRequest): Promise<Vault> {
+  const pool = new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS });
+  if (spillDirectory === null) return new Vault({ pool, now });
+  const options = { directory: spillDirectory, maxBytes: spillBytes, now, onSpan };
+  const spill = await (awaits ? openBeside(options) : openOriginFile(options));
+  return new Vault({ pool, spill, offloadStream: spill.offload, prefetchStream: spill.prefetch, now });
+}
+
+/** In a worker of its own; where the site's policy forbids that, in this thread, if it is a worker that may. */
+async function openBeside(options: OriginFileOptions): Promise<OriginFile> {
+  try {
+    return await openOriginFileInWorker(options);
+  } catch (error) {
+    return openOriginFile(options).catch(() => Promise.reject(error as Error));
   }
-  return new Vault({ pool: new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS }), now });
 }

@@ -13,6 +13,7 @@ import PQueue from "p-queue";
 import type * as tfjs from "@tensorflow/tfjs";
 import type { AsynchronousDevice } from "../backends/adapter.ts";
 import type { Vault } from "../memory/vault.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { BackwardStep } from "./backward.ts";
 import type { Block } from "./block.ts";
 import type { EngineTensor, TensorFlow } from "./engine.ts";
@@ -51,16 +52,21 @@ type Loss = () => tfjs.Scalar;
 export class AwaitingDriver {
   readonly #context: AwaitingContext;
   readonly #turns = new PQueue({ concurrency: 1 });
+  readonly #arrivals: Arrivals;
   #copiesAwaited = 0;
 
   constructor(context: AwaitingContext) {
     this.#context = context;
+    this.#arrivals = new Arrivals(context.residency);
   }
 
   /** Runs `work` when the training calls before it are done, with nothing on its way to the host. */
   turn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.add(async () => {
-      await this.#context.vault.arrivals();
+      const { vault } = this.#context;
+      vault.unclaim();
+      await vault.arrivals();
+      await vault.writeBehind();
       return work();
     });
   }
@@ -164,26 +170,21 @@ export class AwaitingDriver {
 
   /** What the next kernels need has arrived, or nobody knows of it. */
   async #ready(step: BackwardStep): Promise<void> {
-    const { device, iteration, awaitEachCopy } = this.#context;
+    const { device, iteration, vault, awaitEachCopy } = this.#context;
     if (awaitEachCopy) await this.#eachCopy();
-    for (;;) {
-      const arrivals = [...this.#needed(step)].flatMap(
-        (block) => this.#context.residency.transfers.arrival(block) ?? [],
-      );
-      if (arrivals.length === 0) break;
-      await Promise.all(arrivals);
-    }
+    vault.unclaim();
+    await this.#arrivals.want(() => iteration.awaited());
+    await this.#arrivals.need(() => this.#needed(step));
     iteration.bringLate();
     await device.confirm();
   }
 
   *#needed(step: BackwardStep): Generator<Block, void> {
-    const { iteration, residency } = this.#context;
+    const { ledger } = this.#context.residency;
     for (const { dataId } of step.needs()) {
-      const block = residency.ledger.entry(dataId)?.block;
+      const block = ledger.entry(dataId)?.block;
       if (block !== undefined) yield block;
     }
-    yield* iteration.awaited();
   }
 
   /** The baseline that overlap is measured against: every copy has ended before anything else is computed. */
@@ -198,13 +199,11 @@ export class AwaitingDriver {
   async #settled(): Promise<void> {
     const { device, iteration, residency, vault, awaitEachCopy } = this.#context;
     const { follower } = iteration;
+    vault.unclaim();
     if (follower === null || awaitEachCopy) await vault.arrivals();
-    else {
-      const arrivals = [...follower.readsOfNext(Number.POSITIVE_INFINITY)].flatMap(
-        (block) => residency.transfers.arrival(block) ?? [],
-      );
-      await Promise.all(arrivals);
-    }
+    else await this.#arrivals.need(() => follower.readsOfNext(Number.POSITIVE_INFINITY));
+    // Gradients, and whatever else outlives the passes: the program may use it when this resolves.
+    if (!vault.canBlock) await this.#arrivals.need(() => residency.blocks());
     iteration.bringLate();
     await device.confirm();
   }

@@ -190,12 +190,12 @@ export class Iteration {
     this.#withBlock(follower, tensor, (block) => {
       const nextUse = follower.nextUse(tensor);
       // A synchronous pass cannot wait until it is back.
-      if (this.#isAsynchronous && !this.#residency.transfers.hasCopy(block) && this.#staysInPass(follower, tensor))
-        return;
+      const isHeld = this.#isAsynchronous && this.#staysInPass(follower, tensor);
+      if (isHeld && !this.#residency.transfers.hasCopy(block)) return;
       try {
         if (keep) this.#residency.transfers.copy(block, nextUse);
         else this.#residency.transfers.offload(block, nextUse);
-        if (tier === "spill") this.#residency.transfers.spill(block);
+        if (tier === "spill" && !isHeld) this.#residency.transfers.spill(block);
       } catch (error) {
         // The host is full: the tensor stays, and the device budget has the last word.
         if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;

@@ -27,6 +27,8 @@ export interface ResidencyOptions extends RoomPolicy {
   readonly offloadStream: Stream<DeviceCopy> | null;
   /** Brings back a block whose bytes are nowhere, by running recorded kernels again. */
   readonly rebuild: (block: Block) => void;
+  /** Code that cannot wait may touch the block at any time. */
+  readonly outlivesStep: (block: Block) => boolean;
 }
 
 export class Residency {
@@ -80,6 +82,19 @@ export class Residency {
       for (const block of ledger.blocks()) if (block.residency === "away") transfers.bringIn(block, false);
       transfers.forgetCopies();
     });
+  }
+
+  /** `settle` for what has to be awaited. */
+  async settleLater(): Promise<void> {
+    // Other code may dispose tensors between two of them.
+    const blocks = Array.from(this.blocks());
+    for (const block of blocks) {
+      if (block.residency !== "away") continue;
+      await this.transfers.arrival(block);
+      this.room.settle(() => {
+        if (block.residency === "away") this.transfers.bringIn(block, false);
+      });
+    }
   }
 
   /** Stops listening, when everything is back. */
@@ -151,7 +166,7 @@ export class Residency {
       if (!hasCode(cause, "ERR_DATA_DROPPED")) throw cause;
       throw new VdnnError(
         "ERR_BACKEND",
-        `a kernel asked for ${block.bytes} bytes that are on their way to the host, and ${this.adapter.name} cannot wait inside ` +
+        `a kernel asked for ${block.bytes} bytes that are on their way to the host or on the spill tier, and ${this.adapter.name} cannot wait inside ` +
           "synchronous code; await the training call before its tensors are used, or raise deviceMemory",
         { backend: this.adapter.name, bytes: block.bytes },
         { cause },

@@ -4,7 +4,7 @@
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import type { DeviceAdapter } from "../backends/adapter.ts";
-import { VdnnError } from "../errors.ts";
+import { hasCode, VdnnError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { QueueStream } from "../memory/queue-stream.ts";
 import type { Stream } from "../memory/stream.ts";
@@ -111,6 +111,7 @@ export class Session {
       chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
       nextUse: (block) => this.#victims().nextUse(block),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
+      outlivesStep: (block) => this.#outlivesStep(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
       refused: (needBytes) => this.#refused(needBytes),
     });
@@ -249,6 +250,7 @@ export class Session {
   /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */
   async dispose(): Promise<void> {
     await this.#driver?.idle();
+    if (this.#attached && !this.#vault.canBlock) await this.#residency.settleLater();
     this.detach();
     await this.#vault.close();
     await this.#offloadStream?.close();
@@ -298,6 +300,13 @@ export class Session {
     return block.entries.some(({ alive, producer }) => alive && producer !== null && !isRandom(producer.name));
   }
 
+  /** Everything but what the iteration makes, and what its plan knows as optimizer state, which only updates touch. */
+  #outlivesStep({ entries, index, variables }: Block): boolean {
+    if (variables === 0) return entries.every(({ producer }) => producer === null);
+    const tensors = this.#iteration.follower?.compiled.graph.tensors;
+    return tensors?.[index]?.role !== "state";
+  }
+
   #afterKernel(): void {
     const { adversarial, policy } = this.#options;
     if (adversarial) this.#offloadIdle(0);
@@ -313,8 +322,14 @@ export class Session {
     const context = { ...this.#victims(), isInUse: () => false };
     for (const block of residency.blocks()) {
       if (block.variables > 0 && !this.#options.adversarial) continue;
-      if (residency.clock.now - block.lastTouch >= kernels && mayLeave(block, context))
+      if (residency.clock.now - block.lastTouch < kernels || !mayLeave(block, context)) continue;
+      try {
         residency.transfers.offload(block, -block.lastTouch);
+      } catch (error) {
+        // Host memory gets room at the next wait. Until then the tensor stays, and the device budget has the last word.
+        if (this.#vault.canBlock || !hasCode(error, "ERR_HOST_MEMORY")) throw error;
+        return;
+      }
     }
   }
 

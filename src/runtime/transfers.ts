@@ -8,7 +8,7 @@
 import type { DeviceAdapter, QueuedCopy } from "../backends/adapter.ts";
 import { hasCode } from "../errors.ts";
 import type { HostSlot } from "../memory/host-pool.ts";
-import type { Stream } from "../memory/stream.ts";
+import type { Stream, StreamEvent } from "../memory/stream.ts";
 import type { Parcel, Vault } from "../memory/vault.ts";
 import { type Block, firstAlive } from "./block.ts";
 import { type BackendInfo, type DataId, type Engine, type EngineBackend, isMovable } from "./engine.ts";
@@ -29,6 +29,8 @@ export interface TransferOptions {
   readonly ledger: Ledger;
   /** Carries copies to the host on a device that cannot block; null where the adapter copies at once. */
   readonly offloadStream: Stream<DeviceCopy> | null;
+  /** Code that cannot wait may touch the block at any time. */
+  readonly outlivesStep: (block: Block) => boolean;
   /** What the engine sees as the holder of absent data. */
   readonly away: EngineBackend;
   /** Runs an allocation of `bytes` on the device, and again after others left where the device refuses it. */
@@ -55,12 +57,12 @@ export class Transfers {
     );
   }
 
-  /** Its bytes are still on their way to the vault. */
+  /** Its bytes have to be awaited: they are on their way to host memory, or would have to be fetched from the spill tier. */
   isArriving({ residency, parcel }: Block): boolean {
     return residency === "away" && parcel !== null && this.#options.vault.isArriving(parcel);
   }
 
-  /** Resolves when the bytes of a block are in the vault or on the device; null when they are. */
+  /** Resolves when a kernel can have the block at once; null when it can. What lies on the spill tier is fetched. */
   arrival({ residency, parcel }: Block): Promise<void> | null {
     return residency === "away" && parcel !== null ? this.#options.vault.arrival(parcel) : null;
   }
@@ -167,19 +169,21 @@ export class Transfers {
     }
   }
 
-  #send({ bytes }: Block, dataId: DataId, nextUse: number): Parcel {
-    const { adapter, vault, offloadStream } = this.#options;
+  #send(block: Block, dataId: DataId, nextUse: number): Parcel {
+    const { adapter, vault, offloadStream, outlivesStep } = this.#options;
     const { asynchronous } = adapter;
+    const { bytes } = block;
+    const stays = !vault.canBlock && outlivesStep(block);
     if (offloadStream === null || asynchronous === undefined) {
-      return vault.put(bytes, nextUse, (slot) => adapter.copyOut(dataId, slot.view));
+      return vault.put(bytes, nextUse, (slot) => adapter.copyOut(dataId, slot.view), stays);
     }
-    return vault.putLater(bytes, nextUse, (slot) =>
-      offloadStream.submit({ finish: asynchronous.queueCopyOut(dataId), slot }),
-    );
+    const fill = (slot: HostSlot): StreamEvent =>
+      offloadStream.submit({ finish: asynchronous.queueCopyOut(dataId), slot });
+    return vault.putLater(bytes, nextUse, fill, stays);
   }
 
   #vacate(block: Block, residency: "away" | "dropped"): void {
-    const { adapter, away, ledger } = this.#options;
+    const { adapter, away, ledger, vault } = this.#options;
     ledger.quietly(() => {
       for (const entry of block.entries) {
         if (!entry.alive) continue;
@@ -187,6 +191,7 @@ export class Transfers {
         this.#holder(entry.dataId, away);
       }
     });
+    if (block.parcel !== null) vault.claim(block.parcel);
     ledger.left(block, residency);
   }
 

@@ -11,6 +11,7 @@ import type { Stream, StreamEvent } from "../../src/memory/stream.ts";
 
 export class LazyStream implements Stream<CopyCommand> {
   readonly name: string;
+  readonly canBlock = true;
   /** What ran, in order. */
   readonly log: CopyCommand[] = [];
   /** Code of the error of commands that run from now on. */

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { CopyCommand } from "../../src/memory/copy.ts";
-import { HostPool } from "../../src/memory/host-pool.ts";
+import { performCopy } from "../../src/memory/file-copy.ts";
+import { HostPool, type HostSlot } from "../../src/memory/host-pool.ts";
 import { SHARED_SEGMENTS } from "../../src/memory/shared-segments.ts";
+import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
 import type { Stream } from "../../src/memory/stream.ts";
 import { type Parcel, Vault } from "../../src/memory/vault.ts";
@@ -319,5 +321,75 @@ describe("Vault against a map", () => {
       ),
       { numRuns: 15 },
     );
+  });
+});
+
+describe("Vault over streams that can only be awaited", () => {
+  it("returns every byte of what was awaited, and never blocks", async () => {
+    const put = fc.record({ put: fc.integer({ min: 1, max: 2 * PAGE }), nextUse: fc.nat(9) });
+    const use = fc.record({ use: fc.nat(5) });
+    const leave = fc.record({ leave: fc.nat(5) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(put, use, leave), { minLength: 10, maxLength: 60 }),
+        fc.constantFrom(0, 0.5, 1),
+        async (steps, highWater) => {
+          const pool = new HostPool({ capacityBytes: 4 * PAGE, segments: SHARED_SEGMENTS });
+          const spill = SpillFile.create({ directory });
+          const stream = (name: string) => new QueueStream({ name, perform: performCopy(spill) });
+          const [offloadStream, prefetchStream] = [stream("offload"), stream("prefetch")];
+          const vault = new Vault({ pool, spill, offloadStream, prefetchStream, highWater, now: () => 0 });
+          const live: { parcel: Parcel; seed: number }[] = [];
+          for (const [seed, action] of steps.entries()) {
+            vault.unclaim();
+            if ("put" in action) {
+              await vault.writeBehind();
+              try {
+                const fill = ({ view }: HostSlot): void => view.set(contents(action.put, seed));
+                live.push({ parcel: vault.put(action.put, action.nextUse, fill), seed });
+              } catch (error) {
+                // Nothing but a wait makes room, and the high-water mark may have asked for none.
+                expect(error).toMatchObject({ code: "ERR_HOST_MEMORY" });
+              }
+            } else if ("use" in action && live.length > 0) {
+              const { parcel, seed: own } = live[action.use % live.length]!;
+              await vault.arrival(parcel);
+              expect(vault.isArriving(parcel)).toBe(false);
+              expectContents(vault.open(parcel).view, parcel.bytes, own);
+              vault.prefer(parcel, "host");
+            } else if ("leave" in action && live.length > 0) {
+              vault.prefer(live[action.leave % live.length]!.parcel, "spill");
+            }
+          }
+          for (const { parcel, seed } of live) {
+            vault.unclaim();
+            await vault.arrival(parcel);
+            expectContents(vault.open(parcel).view, parcel.bytes, seed);
+            vault.prefer(parcel, "host");
+          }
+          await vault.close();
+          expect([pool.usedBytes, spill.extents.usedBytes]).toEqual([0, 0]);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("says that a parcel on the spill tier has to be awaited", async () => {
+    const { pool, spill } = setUp(1);
+    const stream = new QueueStream({ name: "spill", perform: performCopy(spill) });
+    const vault = new Vault({ pool, spill, offloadStream: stream, now: () => 0 });
+    const parcel = vault.put(PAGE, 1, ({ view }) => view.set(contents(PAGE, 1)));
+    vault.prefer(parcel, "spill");
+    await vault.writeBehind();
+    expect([parcel.tier, vault.isArriving(parcel)]).toEqual(["spill", true]);
+    const stays = vault.put(PAGE, 1, () => undefined, true);
+    vault.prefer(stays, "spill");
+    await expect(vault.arrival(parcel)).rejects.toMatchObject({ code: "ERR_HOST_MEMORY" });
+    expect(stays.tier).toBe("host");
+    vault.release(stays);
+    await vault.arrival(parcel);
+    expectContents(vault.open(parcel).view, PAGE, 1);
+    await vault.close();
   });
 });

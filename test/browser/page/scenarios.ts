@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type Backend, startBackend } from "./backend.ts";
 import { conformance } from "./conformance.ts";
 import { loading } from "./loading.ts";
+import { spilling } from "./spilling.ts";
 
 export const scenarios = {
   /** Multiplies two small matrices. */
@@ -13,6 +14,7 @@ export const scenarios = {
   },
   ...loading,
   ...conformance,
+  ...spilling,
 };
 
 export type Scenarios = typeof scenarios;
