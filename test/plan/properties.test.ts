@@ -95,6 +95,15 @@ describe.each(all.map((policy) => [policy.name, policy] as const))("policy %s", 
   });
 });
 
+test.each([0.7, 0.8, 0.9])("a draft for %s of the peak, where copies stop compute, is a whole plan", (share) => {
+  const graph = deepGraph(20, randomOf(1));
+  const peakBytes = dryRun(graph, findPolicy("liveness").decide(graph, UNLIMITED).steps).peakDeviceBytes;
+  const machine: Machine = { ...UNLIMITED, deviceBytes: Math.floor(share * peakBytes), copiesBlock: true };
+  const { steps, fits } = findPolicy("auto").decide(graph, machine, "draft");
+  expect(fits).toBe(true);
+  validate(graph, steps, machine);
+});
+
 /** The same machine with room for what the steps need. */
 function roomy(machine: Machine, run: ReturnType<typeof dryRun>): Machine {
   return {

@@ -111,7 +111,10 @@ export function planKept(problem: Problem, machine: Machine): PlanStep[] | null 
 
 /** The first trial alone; its steps are the search's. */
 export function startFirst(problem: Problem, machine: Machine, goalMs: number): Started {
-  return startOffloads(problem, machine, goalMs, NO_LIMIT, 1);
+  const started = startOffloads(problem, machine, goalMs, NO_LIMIT, 1);
+  // Of two plans the search has the steps of the one tried last, which may have been given up half-way.
+  if (started.point !== null) started.search.evaluate(started.point);
+  return started;
 }
 
 function planWith(problem: Problem, machine: Machine, options: OffloadOptions, first?: Started): OffloadPlan | null {
