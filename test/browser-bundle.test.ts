@@ -1,24 +1,23 @@
-/** What a browser loads: nothing of Node.js, and no more than it has to. */
-import { build, type Rolldown } from "vite";
+/** What a browser loads: nothing of Node.js, nothing of the exact planning that only the command line does, and a known size. */
+import { gzipSync } from "node:zlib";
+import { build, type InlineConfig, type Rolldown } from "vite";
 import { describe, expect, it } from "vitest";
 
 type Chunk = Rolldown.OutputChunk;
 
-/** The entry as a page's build makes it: minified, TensorFlow.js left to the page. */
-async function bundle(entry: string): Promise<readonly Chunk[]> {
-  const result = await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      write: false,
-      minify: true,
-      target: "es2023",
-      modulePreload: false,
-      rolldownOptions: { input: entry, preserveEntrySignatures: "strict", external: /^@tensorflow\// },
-    },
-  });
+/** Of dist/vdnn.min.js, TensorFlow.js not included: all chunks, those too that are loaded late. */
+const LIMIT_BYTES = 70_000;
+
+async function chunksOf(config: InlineConfig): Promise<readonly Chunk[]> {
+  const result = await build({ logLevel: "silent", ...config, build: { ...config.build, write: false } });
   const outputs = (Array.isArray(result) ? result : [result]) as Rolldown.RolldownOutput[];
   return outputs.flatMap(({ output }) => output.filter((part): part is Chunk => part.type === "chunk"));
+}
+
+/** An entry as a page's build makes it, TensorFlow.js left to the page. */
+function bundle(input: string): Promise<readonly Chunk[]> {
+  const rolldownOptions = { input, preserveEntrySignatures: "strict", external: /^@tensorflow\// } as const;
+  return chunksOf({ configFile: false, build: { minify: true, target: "es2023", rolldownOptions } });
 }
 
 function modulesOf(chunks: readonly Chunk[]): string[] {
@@ -44,4 +43,13 @@ it("the test notices what belongs to Node.js", async () => {
   const chunks = await bundle("src/index.ts");
   expect(modulesOf(chunks).some((module) => module.includes("browser-external"))).toBe(true);
   expect(chunks.some(({ code }) => NODE_GLOBAL.test(code))).toBe(true);
+});
+
+it(`dist/vdnn.min.js takes at most ${LIMIT_BYTES} bytes, gzipped, and plans without a solver`, async () => {
+  const chunks = await chunksOf({ configFile: "vite.config.ts" });
+  expect(chunks.map(({ fileName }) => fileName)).toEqual(["vdnn.min.js"]);
+  expect(modulesOf(chunks).filter((module) => /plan\/(?:arena|certify)|highs/.test(module))).toEqual([]);
+  const bytes = chunks.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
+  console.info(`vdnn.min.js: ${bytes} bytes gzipped`);
+  expect(bytes).toBeLessThanOrEqual(LIMIT_BYTES);
 });

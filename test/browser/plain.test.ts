@@ -1,0 +1,79 @@
+/** A page without a bundler: TensorFlow.js from script tags, vdnn as one file. */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import * as path from "node:path";
+import { build, type Rolldown } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Browser, openBrowser } from "./support/browser.ts";
+import { whyNoChromium } from "./support/chromium.ts";
+
+const PAGE = `<!doctype html>
+<script src="/script/tfjs/dist/tf.min.js"></script>
+<script src="/script/tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js"></script>
+<script src="/script/tfjs-backend-wasm/dist/tf-backend-wasm.min.js"></script>
+<script type="module">
+  import * as vdnn from "/script/vdnn.min.js";
+  tf.wasm.setWasmPaths("/wasm/");
+  Object.assign(globalThis, { vdnn });
+</script>`;
+
+/** Blobs may not become workers here. */
+const STRICT = "worker-src 'self'";
+
+describe.skipIf(whyNoChromium() !== undefined)("a page without a bundler", () => {
+  let browser: Browser;
+  let policy = "";
+  beforeAll(async () => {
+    browser = await openBrowser();
+    const result = (await build({ configFile: "vite.config.ts", logLevel: "silent", build: { write: false } })) as
+      | Rolldown.RolldownOutput
+      | Rolldown.RolldownOutput[];
+    const [file] = [result].flat()[0]!.output;
+    const require = createRequire(import.meta.url);
+    const folder = path.dirname(path.dirname(require.resolve("@tensorflow/tfjs/package.json")));
+    await browser.page.route("**/script/**", async (route) => {
+      const name = new URL(route.request().url()).pathname.replace("/script/", "");
+      const body = name === "vdnn.min.js" ? file.code : await readFile(path.join(folder, name));
+      await route.fulfill({ contentType: "text/javascript", body });
+    });
+    await browser.page.route("**/plain.html", (route) =>
+      route.fulfill({ contentType: "text/html", body: PAGE, headers: { "content-security-policy": policy } }),
+    );
+  });
+  afterAll(() => browser.close());
+
+  async function open(): Promise<void> {
+    await browser.page.goto(new URL("/plain.html", browser.page.url()).href);
+    await browser.page.waitForFunction("globalThis.vdnn !== undefined");
+  }
+
+  /** A step under a budget, on the backend that `loadTensorFlow` finds. */
+  const step = (options: string, backend: string) => `(async () => {
+    const { backend } = await vdnn.loadTensorFlow(${backend}, { tf });
+    const session = await vdnn.virtualize(tf, ${options});
+    const w = tf.variable(tf.ones([64, 64]));
+    const loss = () => tf.mean(tf.square(tf.matMul(w, w)));
+    await session.minimize(tf.train.sgd(0.01), loss, false, [w]);
+    const [first] = await w.data();
+    await session.dispose();
+    w.dispose();
+    return { backend, first };
+  })().catch(({ code, message }) => ({ code, message }))`;
+
+  it("trains on webgpu and on wasm", async () => {
+    await open();
+    const onGpu = await browser.page.evaluate(step(`{ deviceMemory: "64MiB", spill: true }`, "undefined"));
+    expect(onGpu).toMatchObject({ backend: "webgpu", first: expect.any(Number) });
+    const onWasm = await browser.page.evaluate(step(`{ deviceMemory: "64MiB" }`, `"wasm"`));
+    expect(onWasm).toMatchObject({ backend: "wasm", first: expect.any(Number) });
+  });
+
+  it("says what the content security policy must allow for a spill tier", async () => {
+    policy = STRICT;
+    await open();
+    expect(await browser.page.evaluate(step(`{ spill: true }`, `"webgpu"`))).toMatchObject({
+      code: "ERR_SPILL",
+      message: expect.stringContaining("worker-src blob:"),
+    });
+  });
+});
