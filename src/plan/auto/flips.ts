@@ -32,18 +32,33 @@ export function flip<T extends Flippable>(
   const random = randomOf(seed);
   const isThere = from.stepMs <= goalMs * (1 + 1e-6);
   const candidates = flips === 0 || isThere ? [] : recomputeCandidates(model);
+  // Where there are few gaps to choose from, what is drawn has often been refused before.
+  const refused = new Set<string>();
   let best = from;
-  for (let i = 0; i < flips && best.stepMs > goalMs * (1 + 1e-6); i++) {
+  let idle = 0;
+  for (let i = 0; i < flips && idle < PATIENCE && best.stepMs > goalMs * (1 + 1e-6); i++) {
     const picked = pick(candidates, best.hurt, random);
     if (picked === undefined) break;
     const isRemoval = best.pairs.length > 0 && random() < 0.4;
     const reruns = random() < 0.5 ? picked.reruns.slice(0, 1) : picked.reruns;
     const pairs = isRemoval ? without(best.pairs, random) : [...best.pairs, ...toPairs(model, reruns)];
+    idle++;
+    const name = pairs.join();
+    if (refused.has(name)) continue;
     const found = evaluate(Int32Array.from(pairs), best.stepMs * (1 + 1e-12));
-    if (found !== null && found.stepMs <= best.stepMs) best = found;
+    if (found === null || found.stepMs > best.stepMs) {
+      refused.add(name);
+      continue;
+    }
+    if (found.stepMs < best.stepMs * (1 - WORTH_GOING_ON)) idle = 0;
+    best = found;
   }
   return best;
 }
+
+/** Flips in a row that win nothing, or next to nothing, after which no more are tried. */
+const PATIENCE = 80;
+const WORTH_GOING_ON = 1e-6;
 
 /** Mostly one that is away where it hurts. */
 function pick(

@@ -37,26 +37,38 @@ export interface JointPlan {
 
 /** @returns null when nothing beats the limit */
 export function planJoint(graph: Graph, machine: Machine, options: JointOptions): JointPlan | null {
-  const isShort = graph.kernels.length <= SHORT;
   const planner = new Joint(graph, machine, options);
   const isComplete = planner.descend();
-  if (isShort || planner.gap > NEAR) planner.refine(planner.top);
+  return graph.kernels.length > SHORT
+    ? planLong(planner, isComplete, options)
+    : planShort(planner, () => new Joint(graph, machine, options), options);
+}
+
+function planLong(planner: Joint, isComplete: boolean, { flips }: JointOptions): JointPlan | null {
+  if (planner.gap > NEAR) planner.refine(planner.top);
   if (!isComplete && planner.gap > LOST) planner.tryTarget(0);
+  // More flips win more than annealing of the copies does.
+  planner.flip(FEW_TRIALS, planner.gap > FAR ? 2 * flips : flips);
+  return planner.result(0);
+}
+
+function planShort(planner: Joint, another: () => Joint, { flips, moves }: JointOptions): JointPlan | null {
+  planner.refine(planner.top);
+  if (flips === 0 && planner.hasPlan) return planner.result(0);
+  // Copies may be of no use at all.
+  if (planner.gap > FAR) planner.tryTarget(0);
   const isFar = planner.gap > FAR;
-  if (!isShort) {
-    // More flips win more than annealing of the copies does.
-    planner.flip(FEW_TRIALS, isFar ? 2 * options.flips : options.flips);
-    return planner.result(0);
-  }
-  planner.flip(MANY_TRIALS, options.flips);
-  const plan = planner.result(options.moves);
+  planner.flip(MANY_TRIALS, flips);
+  const plan = planner.result(moves);
   if (!isFar) return plan;
   // There is time for another valley: prices that start from nothing.
-  const other = new Joint(graph, machine, options);
+  const other = another();
   other.refine(other.none());
   other.tryTarget(TARGET);
-  other.flip(MANY_TRIALS, options.flips);
-  return faster(plan, other.result(options.moves));
+  // What begins far above what is found already does not get below it.
+  if (other.gap > planner.gap * HOPEFUL) return plan;
+  other.flip(MANY_TRIALS, flips);
+  return faster(plan, other.result(moves));
 }
 
 function faster(a: JointPlan | null, b: JointPlan | null): JointPlan | null {
@@ -84,6 +96,11 @@ class Joint {
   /** Distance of the best plan so far from the bound, as a share. */
   get gap(): number {
     return this.#limitMs / this.#options.goalMs - 1;
+  }
+
+  /** Something beats the limit. */
+  get hasPlan(): boolean {
+    return this.#best !== null;
   }
 
   get #isThere(): boolean {
@@ -133,7 +150,11 @@ class Joint {
     const { graph, model, machine } = this.#setting;
     const peak = problemOf(graph).keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
     const target = machine.deviceBytes + share * (peak - machine.deviceBytes);
-    const { choice } = planRecompute(graph, target, { effort: 0, seed: this.#options.seed });
+    const { choice } = planRecompute(graph, target, {
+      effort: 0,
+      insists: !canMove(machine),
+      seed: this.#options.seed,
+    });
     this.#keep(tryOut(this.#setting, toPairs(model, choice), FEW_TRIALS).found);
   }
 
@@ -171,7 +192,8 @@ class Joint {
 /** The last resort: recompute down to the budget, or as far as that goes, and copy what is left. */
 export function planRebuilt(graph: Graph, machine: Machine, options: OffloadOptions): OffloadPlan {
   const effort = canMove(machine) ? 0 : Math.min(1, options.moves / 100);
-  const { choice } = planRecompute(graph, machine.deviceBytes, { effort, seed: options.seed });
+  const insists = options.moves > 0 || graph.kernels.length <= LONG || !canMove(machine);
+  const { choice } = planRecompute(graph, machine.deviceBytes, { effort, insists, seed: options.seed });
   const rewritten = rewrite(graph, choice);
   const plan = planOffloads(rewritten.graph, machine, { ...options, moves: 0 });
   return { ...plan, steps: originalSteps(rewritten, plan.steps) };
@@ -188,6 +210,8 @@ const SHORTER = 0.4;
 
 /** Kernels up to which choices are tried with many sweeps, and the last one's copies are improved. */
 const SHORT = 300;
+/** Kernels beyond which a search without moves takes the first descent of recomputation as it is. */
+const LONG = 3000;
 const MANY_TRIALS = 8;
 const FEW_TRIALS = 2;
 /** Distances from the bound: prices are refined beyond the first, and twice as many flips are tried beyond the second. */
@@ -195,6 +219,8 @@ const NEAR = 0.002;
 const FAR = 0.004;
 /** Beyond this, copies may be of no use: recomputation alone is searched as well. */
 const LOST = 0.1;
+/** A second start is followed up where it is no farther from the bound than so many times the first's end. */
+const HOPEFUL = 1.5;
 /** Where short iterations look for a second start. */
 const TARGET = 0.3;
 

@@ -15,6 +15,8 @@ export interface RecomputeOptions {
   readonly effort?: number;
   /** Seed of the search. Default 1. */
   readonly seed?: number;
+  /** Tries lower targets than the budget where that is not kept otherwise. Default true. */
+  readonly insists?: boolean;
   /** Re-runs that the search starts from and may undo. Default none. */
   readonly start?: readonly Rerun[];
 }
@@ -50,7 +52,7 @@ const REPAIRS = 100;
 
 /** @param deviceBytes budget for everything on the device, weights included */
 export function planRecompute(graph: Graph, deviceBytes: number, options: RecomputeOptions = {}): RecomputePlan {
-  const { effort = 1, seed = 1, start = [] } = options;
+  const { effort = 1, seed = 1, insists = true, start = [] } = options;
   const model = recomputeModel(graph);
   const lives = new Lives(model);
   for (const { kernel, before } of start) {
@@ -72,9 +74,9 @@ export function planRecompute(graph: Graph, deviceBytes: number, options: Recomp
   };
   for (const [share, prices] of startsFor(model)) descend(share, prices);
   const [levels, targets] = model.kernelCount > LARGE ? [COARSE, FEW_HARDER_TARGETS] : [FINE, HARDER_TARGETS];
-  for (const share of targets) if (best.peakBytes > deviceBytes) descend(share, levels);
-  for (const share of targets)
-    if (best.peakBytes > deviceBytes) descend(share, { ...levels, jump: Number.POSITIVE_INFINITY });
+  for (const prices of [levels, { ...levels, jump: Number.POSITIVE_INFINITY }]) {
+    for (const share of targets) if (insists && best.peakBytes > deviceBytes) descend(share, prices);
+  }
   if (best.peakBytes <= deviceBytes && effort > 0) {
     restore(lives, best.runs);
     lives.follow();

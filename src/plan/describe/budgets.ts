@@ -42,12 +42,12 @@ export function smallestBudget(
   const { kernels } = graph;
   const moves = machine.hostBytes > 0 && machine.offloadGBps > 0 && machine.prefetchGBps > 0;
   const floorBytes = floorOf(graph, moves ? undefined : () => false).bytes;
-  const probes = options.probes ?? probesFor(graph);
+  const probes = options.probes ?? probesFor(graph, moves);
   let low = Math.max(aboveBytes, floorBytes - 1);
   let high = asItIs(graph).bytes;
   let best: { readonly bytes: number; readonly steps: readonly PlanStep[] } | null = null;
-  // A long iteration is not begun where hardly anything fits: nothing takes longer than to find that out.
-  let next = kernels.length > LONG ? middle(low, high) : Math.max(floorBytes, aboveBytes + 1);
+  // Without copies a long iteration is not begun where hardly anything fits: nothing takes longer to find that out.
+  let next = kernels.length > LONG && !moves ? middle(low, high) : Math.max(floorBytes, aboveBytes + 1);
   for (let probe = 0; probe < probes && next > low; probe++) {
     const found = attempt(graph, { ...machine, deviceBytes: next }, policy);
     if (found.stepMs === null) {
@@ -77,9 +77,10 @@ function middle(low: number, high: number): number {
   return Math.min(high, Math.ceil(Math.sqrt(Math.max(1, low) * high)));
 }
 
-/** Plans of long iterations take seconds. */
-function probesFor({ kernels }: Graph): number {
-  return kernels.length > LONG ? 4 : kernels.length > 2000 ? 6 : 10;
+/** Plans of long iterations take seconds, and most where nothing can be copied. */
+function probesFor({ kernels }: Graph, moves: boolean): number {
+  if (kernels.length > LONG) return moves ? 4 : 3;
+  return kernels.length > 2000 ? 6 : 10;
 }
 
 export interface Attempt {

@@ -8,7 +8,14 @@ import { lowerBoundMs as boundOf } from "../auto/bounds.ts";
 import { type Problem, problemOf } from "../auto/gaps.ts";
 import { type JointOptions, type JointPlan, planJoint, planRebuilt } from "../auto/joint.ts";
 import { planBlocking } from "../auto/joint-blocking.ts";
-import { type OffloadPlan, planKept, planOffloads, startFirst, type Started } from "../auto/offload.ts";
+import {
+  type OffloadOptions,
+  type OffloadPlan,
+  planKept,
+  planOffloads,
+  startFirst,
+  type Started,
+} from "../auto/offload.ts";
 import { dryRun } from "../ledger.ts";
 import type { PlanStep } from "../plan.ts";
 import { canMove, type Effort, type Machine, type Policy, type PolicyDecision } from "../policy.ts";
@@ -45,11 +52,13 @@ function decide(graph: Graph, machine: Machine, options: AutoOptions, effort: Ef
   if (isEnough) {
     return { steps: first.search.steps(), chosen: "auto", fits: true, lowerBoundMs: problem.oracleMs };
   }
-  const lowerBoundMs = boundOf(problem, machine, { recompute: options.recompute ?? true });
-  const moves = options.moves ?? defaultMoves(graph);
+  const { recompute = true, moves = defaultMoves(graph), seed = 1 } = options;
+  const lowerBoundMs = boundOf(problem, machine, { recompute });
   let best =
     withRoomyHost(problem, machine, lowerBoundMs, { ...options, moves }) ??
     search(graph, machine, lowerBoundMs, { ...options, moves }, first);
+  if (!best.fits && recompute && canMove(machine))
+    best = closest(graph, machine, best, { moves, seed, goalMs: lowerBoundMs });
   if (best.fits) {
     for (const tighter of tighterMachines(machine, graph.kernels.length, dryRun(graph, best.steps).peakHostBytes)) {
       if (best.stepMs <= lowerBoundMs * (1 + WORTH_A_TRY)) break;
@@ -80,7 +89,7 @@ function search(
   const limitMs = offloads.stepMs;
   const joint = jointOf(graph, machine, {
     ...effort,
-    levels: defaultLevels(graph),
+    levels: moves === 0 ? FEW_LEVELS : defaultLevels(graph),
     flips: Math.min(moves, Math.round(MAX_FLIPPED / (graph.kernels.length + 1))),
     limitMs,
   });
@@ -89,10 +98,14 @@ function search(
     if (improved.stepMs < (joint?.stepMs ?? Number.POSITIVE_INFINITY)) return improved;
   }
   if (joint !== null) return { ...joint, fits: true };
-  if (offloads.fits) return offloads;
+  return offloads;
+}
+
+/** Where nothing fits: recomputation down to the budget, if that is closer to fitting. */
+function closest(graph: Graph, machine: Machine, plan: OffloadPlan, effort: OffloadOptions): OffloadPlan {
   const rebuilt = planRebuilt(graph, machine, effort);
   const peakOf = (steps: readonly PlanStep[]): number => dryRun(graph, steps).peakDeviceBytes;
-  return rebuilt.fits || peakOf(rebuilt.steps) < peakOf(offloads.steps) ? rebuilt : offloads;
+  return rebuilt.fits || peakOf(rebuilt.steps) < peakOf(plan.steps) ? rebuilt : plan;
 }
 
 /** The plan for a host without a budget, where it keeps the budget after all: then more host memory changes nothing. */
@@ -165,6 +178,9 @@ function defaultMoves({ kernels }: Graph): number {
 
 /** Flips times kernels. */
 const MAX_FLIPPED = 20_000;
+
+/** Levels of a search without moves. */
+const FEW_LEVELS = 4;
 
 function defaultLevels({ kernels: { length } }: Graph): number {
   return LEVELS.find(([kernels]) => length <= kernels)?.[1] ?? 4;
