@@ -182,7 +182,7 @@ export class Follower {
       const { block } = writes[i] as Entry;
       if (isAmong(writes, i, block) || isAmong(reads, reads.length, block)) continue;
       const tensor = expected.outputs[position++];
-      if (tensor === undefined || this.compiled.graph.tensors[tensor]?.bytes !== block.bytes) return false;
+      if (tensor === undefined || !this.#isOfSize(block, tensor)) return false;
       this.rebind(tensor, block);
     }
     return position === expected.outputs.length;
@@ -203,9 +203,14 @@ export class Follower {
     for (const block of this.#blocks) if (block !== undefined) block.index = -1;
   }
 
+  /** The record has the bytes at its end. A block that has none yet gets its buffer later in the iteration. */
+  #isOfSize({ bytes }: Block, tensor: TensorIndex): boolean {
+    return bytes === 0 || this.compiled.graph.tensors[tensor]?.bytes === bytes;
+  }
+
   #bind(block: Block, tensor: TensorIndex): boolean {
     if (block.index !== -1 || this.#blocks[tensor] !== undefined) return false;
-    if (this.compiled.graph.tensors[tensor]?.bytes !== block.bytes) return false;
+    if (!this.#isOfSize(block, tensor)) return false;
     this.#blocks[tensor] = block;
     block.index = tensor;
     return true;

@@ -2,17 +2,17 @@
 import type * as tfjs from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
-import { findNetwork, type NetworkOptions } from "../../src/networks/index.ts";
 import { attach, virtualize } from "../../src/platforms/node.ts";
 import type { Session } from "../../src/runtime/session.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
+import { countBuffers } from "../support/device-counters.ts";
+import { trainNetwork } from "../support/trained-network.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 
 const TIMEOUT_MS = 300_000;
 const absent = await whyNoWebGpu();
 
 interface Device {
-  createBuffer(descriptor: { size: number; usage: number }): { destroy(): void };
   popErrorScope(): Promise<unknown>;
   destroy(): void;
 }
@@ -63,38 +63,6 @@ async function within<T>(options: VirtualizeOptions, work: (session: Session) =>
   } finally {
     await session.dispose();
   }
-}
-
-interface Trained {
-  readonly losses: number[];
-  readonly weights: string[];
-}
-
-/** Trains a network from weights that are the same each time. */
-async function trainNetwork(name: string, options: NetworkOptions, batchSize: number, steps: number): Promise<Trained> {
-  const network = findNetwork(name);
-  const model = network.build(tf, options);
-  const optimizer = tf.train.sgd(0.01);
-  model.compile({ optimizer, loss: network.loss });
-  for (const weight of model.trainableWeights) {
-    const { size, shape } = weight.read();
-    const values = Float32Array.from({ length: size }, (_, i) => Math.sin(i + 1) * 0.3);
-    const value = tf.tensor(values, shape);
-    weight.write(value);
-    value.dispose();
-  }
-  const losses: number[] = [];
-  for (let step = 0; step < steps; step++) {
-    const { xs, ys } = network.batch(tf, model, batchSize, step);
-    losses.push((await model.trainOnBatch(xs, ys)) as number);
-    tf.dispose([xs, ys]);
-  }
-  const weights = await Promise.all(
-    model.weights.map(async (weight) => new Uint32Array((await weight.read().data()).slice().buffer).join()),
-  );
-  model.dispose();
-  optimizer.dispose();
-  return { losses, weights };
 }
 
 async function stockBits(steps: number): Promise<string> {
@@ -197,9 +165,13 @@ describe.skipIf(absent !== undefined)(
 
     describe("device memory", () => {
       test("a chain of 24 layers trains in a quarter of what stock allocates, and never over the budget", async () => {
-        const chain = { depth: 24, width: 8, imageSize: 8, classes: 3 };
-        const train = async (steps: number): Promise<number[]> => (await trainNetwork("chain", chain, 8, steps)).losses;
-        const counter = countBuffers();
+        const chain = {
+          name: "chain",
+          options: { depth: 24, width: 8, imageSize: 8, classes: 3 },
+          batchSize: 8,
+        };
+        const train = async (steps: number): Promise<number[]> => (await trainNetwork(tf, chain, steps)).losses;
+        const counter = countBuffers(tf);
         try {
           const expected = await train(3);
           const budget = Math.floor(0.24 * counter.peakBytes);
@@ -216,11 +188,15 @@ describe.skipIf(absent !== undefined)(
       });
 
       test("a residual network with batch normalization has the bits of stock while its feature maps move", async () => {
-        const options = { depth: 8, width: 0.25, imageSize: 16, classes: 3 };
-        const expected = await trainNetwork("resnet", options, 12, 3);
+        const net = {
+          name: "resnet",
+          options: { depth: 8, width: 0.25, imageSize: 16, classes: 3 },
+          batchSize: 12,
+        };
+        const expected = await trainNetwork(tf, net, 3);
         const peakOf = async (policy: string): Promise<number> =>
           within({ policy }, async (session) => {
-            expect(await trainNetwork("resnet", options, 12, 3)).toEqual(expected);
+            expect(await trainNetwork(tf, net, 3)).toEqual(expected);
             const { iterations, peakDeviceBytes } = session.report();
             if (policy === "vdnn-all") expect(iterations.at(-1)?.offloadBytes).toBeGreaterThan(0);
             return peakDeviceBytes;
@@ -228,7 +204,7 @@ describe.skipIf(absent !== undefined)(
         const [peakBytes] = [await peakOf("liveness"), await peakOf("vdnn-all"), await peakOf("checkpoint")];
         const deviceMemory = Math.floor(0.7 * peakBytes);
         await within({ policy: "auto", deviceMemory }, async (session) => {
-          expect(await trainNetwork("resnet", options, 12, 3)).toEqual(expected);
+          expect(await trainNetwork(tf, net, 3)).toEqual(expected);
           expect(session.report().peakDeviceBytes).toBeLessThanOrEqual(deviceMemory);
         });
       });
@@ -238,7 +214,7 @@ describe.skipIf(absent !== undefined)(
           const net = mlp();
           const step = () => session.minimize(net.optimizer, net.loss, false, net.weights);
           for (let i = 0; i < 10; i++) await step();
-          const counter = countBuffers();
+          const counter = countBuffers(tf);
           const before = { tensors: tf.memory().numTensors, used: session.deviceBytes, buffers: counter.count };
           for (let i = 0; i < 200; i++) await step();
           expect({ tensors: tf.memory().numTensors, used: session.deviceBytes }).toEqual({
@@ -315,44 +291,6 @@ describe.skipIf(absent !== undefined)(
     });
   },
 );
-
-/** Buffers on the device, counted at their creation and destruction, whoever causes it. */
-function countBuffers() {
-  const create = device.createBuffer;
-  const counter = { bytes: 0, peakBytes: 0, count: 0, restart: () => {}, end: () => {} };
-  const { bufferManager } = tf.backend() as unknown as {
-    bufferManager: { usedBuffers: Map<string, Sized[]>; freeBuffers: Map<string, Sized[]> };
-  };
-  interface Sized {
-    readonly size: number;
-    readonly usage: number;
-    destroy(): void;
-  }
-  const watch = (buffer: Sized): void => {
-    if ((buffer.usage & 3) !== 0) return;
-    counter.bytes += buffer.size;
-    counter.count++;
-    const destroy = buffer.destroy.bind(buffer);
-    buffer.destroy = () => {
-      counter.bytes -= buffer.size;
-      counter.count--;
-      Reflect.deleteProperty(buffer, "destroy");
-      destroy();
-    };
-  };
-  for (const list of [...bufferManager.usedBuffers.values(), ...bufferManager.freeBuffers.values()])
-    list.forEach(watch);
-  counter.peakBytes = counter.bytes;
-  device.createBuffer = (descriptor) => {
-    const buffer = create.call(device, descriptor) as Sized;
-    watch(buffer);
-    counter.peakBytes = Math.max(counter.peakBytes, counter.bytes);
-    return buffer;
-  };
-  counter.restart = () => void (counter.peakBytes = counter.bytes);
-  counter.end = () => void Reflect.deleteProperty(device, "createBuffer");
-  return counter;
-}
 
 function refuseNextAllocation(): () => void {
   const pop = device.popErrorScope;

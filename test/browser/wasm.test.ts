@@ -13,13 +13,18 @@ describe.skipIf(absent !== undefined)(`wasm${absent === undefined ? "" : ` (${ab
   });
   afterAll(() => browser.close());
 
+  const nets = [...NETS, "trains a stack of LSTM layers"];
   conformanceInBrowser({
     browser: () => browser,
     backend: "wasm",
     runs: [
-      { realm: "page", nets: [...NETS, "trains a stack of LSTM layers"] },
-      { realm: "worker", nets: ["trains a residual network of basic blocks"], modes: /vdnn-all|auto|each kernel/ },
+      { realm: "page", nets },
+      { realm: "worker", nets },
     ],
+  });
+
+  test("training goes on through sessions of several policies", async () => {
+    expect(await browser.run("worker", "changePolicies", "wasm", ["vdnn-all", "none", "auto"])).toBe(true);
   });
 
   test("the console has no complaints", () => {

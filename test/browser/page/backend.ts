@@ -12,3 +12,11 @@ export const WASM_PATHS = "/wasm/";
 export async function startBackend(backend: Backend): Promise<void> {
   if (tf.getBackend() !== backend) await loadTensorFlow(backend, { tf, wasmPaths: WASM_PATHS });
 }
+
+/**
+ * One that is recorded, one that follows the first plan, one that follows the calibrated one. On WebGL weights lie otherwise in
+ * their textures after the first update, so that the second is recorded too.
+ */
+export function stepsOn(backend: Backend): number {
+  return backend === "webgl" ? 4 : 3;
+}

@@ -4,10 +4,8 @@ import { cases } from "../../conformance/cases.ts";
 import { Comparison, type Verdict } from "../../conformance/comparison.ts";
 import { MODES } from "../../conformance/modes.ts";
 import { virtualize } from "../../../src/browser.ts";
-import { type Backend, startBackend } from "./backend.ts";
+import { type Backend, startBackend, stepsOn } from "./backend.ts";
 
-/** One that is recorded, one that follows the first plan, one that follows the calibrated one. */
-const STEPS = 3;
 /** Tensors of fewer than 1000 elements stay on a WebGPU device; smaller budgets leave nothing that may move. */
 const LEAST_BUDGET_BYTES = 128 * 1024;
 
@@ -28,7 +26,7 @@ function comparisonOn(backend: Backend): Comparison {
   const known = comparisons.get(backend);
   if (known !== undefined) return known;
   const leastBudgetBytes = backend === "webgpu" ? LEAST_BUDGET_BYTES : 0;
-  const comparison = new Comparison({ tf, virtualize, steps: STEPS, leastBudgetBytes });
+  const comparison = new Comparison({ tf, virtualize, steps: stepsOn(backend), leastBudgetBytes });
   comparisons.set(backend, comparison);
   return comparison;
 }

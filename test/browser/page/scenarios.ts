@@ -3,7 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { type Backend, startBackend } from "./backend.ts";
 import { conformance } from "./conformance.ts";
 import { loading } from "./loading.ts";
+import { sessions } from "./sessions.ts";
 import { spilling } from "./spilling.ts";
+import { webgl } from "./webgl.ts";
 
 export const scenarios = {
   /** Multiplies two small matrices. */
@@ -14,7 +16,9 @@ export const scenarios = {
   },
   ...loading,
   ...conformance,
+  ...sessions,
   ...spilling,
+  ...webgl,
 };
 
 export type Scenarios = typeof scenarios;
