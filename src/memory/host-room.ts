@@ -58,9 +58,9 @@ export class HostRoom {
     this.#copies.reap();
   }
 
-  /** Resolves when everything that may is on the spill tier too, so that its slots can be taken at once. */
+  /** Resolves when everything that may is on the spill tier too, so that its slots can be taken without waiting. */
   async writeBehind(): Promise<void> {
-    if (this.#pool.peakBytes <= this.#highWaterBytes) return;
+    if (this.canBlock || this.#pool.peakBytes <= this.#highWaterBytes) return;
     for (;;) {
       this.#copies.reap();
       this.writeInBackground(0);

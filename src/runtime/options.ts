@@ -16,7 +16,10 @@ export interface VirtualizeOptions {
   readonly deviceMemory?: Size;
   /** Hard budget for offloaded data in host memory. Default: none; 256 MiB when there is a spill tier behind it. */
   readonly hostMemory?: Size;
-  /** Directory of the spill file, the tier behind host memory; `true` for the system's temporary directory. Default: no spill. */
+  /**
+   * Directory of the spill file, the tier behind host memory; `true` for the system's temporary directory. In a browser a directory
+   * of the origin's private file system, made if it is missing; `true` for one named `vdnn`. Default: no spill.
+   */
   readonly spill?: string | boolean;
   /** Most bytes in the spill file. Default: what the disk holds. */
   readonly spillMemory?: Size;

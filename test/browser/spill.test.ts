@@ -10,10 +10,11 @@ describe.skipIf(whyNoChromium() !== undefined)("a spill tier in a browser", () =
   });
   afterAll(() => browser.close());
 
-  it.each<[Realm, "webgpu" | "wasm", string, object]>([
+  it.each<[Realm, "webgpu" | "webgl" | "wasm", string, object]>([
     ["worker", "wasm", "a small host", { hostMemory: "256KiB", policy: "vdnn-all" }],
     ["worker", "wasm", "a device budget", { hostMemory: "128KiB", deviceMemory: "1MiB" }],
     ["worker", "wasm", "everything leaving at once", { hostMemory: "256KiB", policy: "vdnn-all", adversarial: true }],
+    ["worker", "webgl", "a small host", { hostMemory: "256KiB", policy: "vdnn-all" }],
     ["page", "webgpu", "a small host", { hostMemory: "1MiB", policy: "vdnn-all" }],
     ["worker", "webgpu", "a small host", { hostMemory: "1MiB", policy: "vdnn-all" }],
   ])(
