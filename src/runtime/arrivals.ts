@@ -5,11 +5,17 @@
 import { hasCode } from "../errors.ts";
 import type { Block } from "./block.ts";
 import type { Residency } from "./residency.ts";
+import type { Transfers } from "./transfers.ts";
+
+/** The part of a residency table that is asked here. */
+export interface ArrivalTable extends Pick<Residency, "ensure"> {
+  readonly transfers: Pick<Transfers, "arrival" | "isArriving">;
+}
 
 export class Arrivals {
-  readonly #residency: Residency;
+  readonly #residency: ArrivalTable;
 
-  constructor(residency: Residency) {
+  constructor(residency: ArrivalTable) {
     this.#residency = residency;
   }
 

@@ -202,7 +202,7 @@ export class Meter {
     for (const copied of Object.values(this.#copied)) copied.isOld = true;
     this.#peakDeviceBytes = usedBytes;
     this.demandFetches = 0;
-    this.#vaultAtStart = this.vault?.stats ?? null;
+    this.#vaultAtStart ??= this.vault?.stats ?? null;
     this.recorder?.beginStep(this.now() - this.#originMs);
     this.counters(usedBytes);
   }
@@ -211,6 +211,8 @@ export class Meter {
   end(mode: IterationResult["mode"], stepMs: number, kernels: number): IterationResult {
     const before = this.#vaultAtStart;
     const vault = this.vault?.stats;
+    // What is written between two iterations counts to the one after it, which needed the room.
+    this.#vaultAtStart = vault ?? null;
     this.recorder?.endStep(this.iteration, mode);
     return {
       index: this.iteration++,
