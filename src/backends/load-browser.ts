@@ -55,7 +55,7 @@ export async function loadTensorFlow(
   options: BrowserLoadOptions = {},
 ): Promise<LoadedInBrowser> {
   const names = backend === undefined ? BACKENDS : [backend];
-  const tf = options.tf ?? (await import("@tensorflow/tfjs"));
+  const tf = options.tf ?? (await importTensorFlow());
   const failures: BackendFailure[] = [];
   for (const name of names) {
     try {
@@ -72,13 +72,29 @@ export async function loadTensorFlow(
   );
 }
 
+async function importTensorFlow(): Promise<TensorFlow> {
+  try {
+    return await import("@tensorflow/tfjs");
+  } catch (cause) {
+    throw new VdnnError(
+      "ERR_BACKEND",
+      "@tensorflow/tfjs does not load; install it, say where it is with an import map, or hand over the one that the page has loaded " +
+        "with the option `tf`",
+      {},
+      { cause },
+    );
+  }
+}
+
 async function start(tf: TensorFlow, backend: BrowserBackendName, { wasmPaths }: BrowserLoadOptions): Promise<void> {
   if (!BACKENDS.includes(backend)) throw new Error(`unknown; expected one of ${BACKENDS.join(", ")}`);
   if (backend === "webgpu") await needWebGpu();
   const isRegistered = (tf.findBackendFactory(backend) ?? null) !== null;
   if (backend === "webgpu" && !isRegistered) await import("@tensorflow/tfjs-backend-webgpu");
   if (backend === "wasm" && (!isRegistered || wasmPaths !== undefined)) {
-    const { setWasmPaths } = (await import("@tensorflow/tfjs-backend-wasm")) as WasmPackage;
+    // Script tags put the package there.
+    const { wasm } = tf as unknown as { readonly wasm?: WasmPackage };
+    const { setWasmPaths } = wasm ?? (await import("@tensorflow/tfjs-backend-wasm"));
     if (wasmPaths !== undefined) setWasmPaths(typeof wasmPaths === "string" ? wasmPaths : { ...wasmPaths });
   }
   if (!(await tf.setBackend(backend))) throw new Error(WHY_NOT[backend]);

@@ -13,7 +13,6 @@ const PAGE = `<!doctype html>
 <script src="/script/tfjs-backend-wasm/dist/tf-backend-wasm.min.js"></script>
 <script type="module">
   import * as vdnn from "/script/vdnn.min.js";
-  tf.wasm.setWasmPaths("/wasm/");
   Object.assign(globalThis, { vdnn });
 </script>`;
 
@@ -49,7 +48,7 @@ describe.skipIf(whyNoChromium() !== undefined)("a page without a bundler", () =>
 
   /** A step under a budget, on the backend that `loadTensorFlow` finds. */
   const step = (options: string, backend: string) => `(async () => {
-    const { backend } = await vdnn.loadTensorFlow(${backend}, { tf });
+    const { backend } = await vdnn.loadTensorFlow(${backend}, { tf, wasmPaths: "/wasm/" });
     const session = await vdnn.virtualize(tf, ${options});
     const w = tf.variable(tf.ones([64, 64]));
     const loss = () => tf.mean(tf.square(tf.matMul(w, w)));
@@ -66,6 +65,15 @@ describe.skipIf(whyNoChromium() !== undefined)("a page without a bundler", () =>
     expect(onGpu).toMatchObject({ backend: "webgpu", first: expect.any(Number) });
     const onWasm = await browser.page.evaluate(step(`{ deviceMemory: "64MiB" }`, `"wasm"`));
     expect(onWasm).toMatchObject({ backend: "wasm", first: expect.any(Number) });
+  });
+
+  it("says that it needs the page's TensorFlow.js", async () => {
+    await open();
+    const load = `vdnn.loadTensorFlow().catch(({ code, message }) => ({ code, message }))`;
+    expect(await browser.page.evaluate(load)).toMatchObject({
+      code: "ERR_BACKEND",
+      message: expect.stringContaining("option `tf`"),
+    });
   });
 
   it("says what the content security policy must allow for a spill tier", async () => {
