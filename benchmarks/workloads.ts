@@ -1,7 +1,7 @@
 /** What the benchmarks train: the networks of benchmarks/peers/pytorch.py with the same shapes, batch sizes and optimizer. */
 import { createHash } from "node:crypto";
 import { findNetwork, type NetworkOptions, type TensorFlow } from "../src/networks/index.ts";
-import { choices, integer, type OptionTable } from "./options.ts";
+import { choices, integer, type OptionTable, UsageError } from "./options.ts";
 
 export interface Workload {
   readonly network: string;
@@ -20,14 +20,19 @@ const WORKLOADS: Readonly<Record<WorkloadName, Workload>> = {
 
 export const WORKLOAD_OPTIONS = {
   nets: { default: "chain,vgg,resnet", help: "some of chain, vgg, resnet, lstm" },
-  batch: { default: "", help: "another batch size, for trying out" },
+  batch: { default: "", help: "another batch size, or one for each of the nets, such as 2,4" },
   depth: { default: "", help: "another depth of the chain" },
   "image-size": { default: "", help: "another image size" },
 } satisfies OptionTable;
 
 export function readWorkloads(options: Readonly<Record<keyof typeof WORKLOAD_OPTIONS, string>>): Workload[] {
   const names = choices(options.nets, "nets", Object.keys(WORKLOADS) as WorkloadName[]);
-  return names.map((name) => workload(name, options));
+  const batches = options.batch.split(",");
+  if (batches.length > 1 && batches.length !== names.length)
+    throw new UsageError(
+      `--batch: expected one size, or ${names.length} for --nets ${options.nets}, got ${options.batch}`,
+    );
+  return names.map((name, i) => workload(name, { ...options, batch: batches[i] ?? options.batch }));
 }
 
 export function workload(

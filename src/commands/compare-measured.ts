@@ -11,6 +11,7 @@ import { type AskedBudget, type Budget, resolveBudgets } from "./budgets.ts";
 import type { StepView } from "./compare-page.ts";
 import { type Baseline, type BudgetLine, type CompareRow, NOTHING } from "./comparison.ts";
 import { policyName, STOCK } from "./policy-names.ts";
+import { settledSteps } from "./settled.ts";
 import { median } from "./training.ts";
 import { type TrialEnd, type TrialOptions, type TrialResult, type TrialSpec } from "./trial-process.ts";
 
@@ -190,9 +191,8 @@ function sameBits(a: TrialResult, b: TrialResult): boolean {
   return a.weightsSha256 === b.weightsSha256 && a.losses.every((loss, i) => Object.is(loss, b.losses[i]));
 }
 
-/** All but the first step of each run, which has no plan yet. */
 function steadySteps(results: readonly TrialResult[]): number[] {
-  return results.flatMap(({ stepMs }) => stepMs.slice(1));
+  return results.flatMap(({ stepMs }) => settledSteps(stepMs));
 }
 
 function peakOf(results: readonly TrialResult[]): number {

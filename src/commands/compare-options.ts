@@ -59,7 +59,12 @@ export function addCompareOptions(command: Command): Command {
     .option("--energy <name|file>", "energy of a word that moves (vdnn-energy/1)", "horowitz-45nm")
     .addOption(new Option("--backend <name>", "measured: default the fastest that works").choices(BACKENDS))
     .option("--rounds <n>", "measured: every run this often, interleaved", wholeNumber(1), 3)
-    .option("--steps <n>", "measured: training steps per run; the first does not count", wholeNumber(2), 4)
+    .option(
+      "--steps <n>",
+      "measured: training steps per run; the first three plan, and do not count",
+      wholeNumber(2),
+      6,
+    )
     .option("--timeout <seconds>", "measured: most time for one run", positiveNumber, 300)
     .option("--svg <file>", "write a chart of step time over budget")
     .option(...REPORT_FLAG)

@@ -93,7 +93,7 @@ export function caption({ source, energy, rows, oracleRoundsMs = [] }: Compariso
   if (source === "measured") {
     const bits = rows.every(({ identical }) => identical !== false);
     return [
-      "Measured. step: median of all steps but the first of each run; x oracle: median of the rounds' ratios; peak: of all steps.",
+      "Measured. step: median of the steps of all runs but the first three, which plan; x oracle: median of the rounds' ratios; peak: of all steps.",
       "oracle: the faster of stock and liveness, which run without a budget and fit where their peak does. Device copies run on the",
       "training thread: there is no overlap.",
       `${energyText}. ${bits ? "Losses and weights have the bits of stock in every run." : "NOT ALL RUNS HAVE THE BITS OF STOCK."}`,

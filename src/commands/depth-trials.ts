@@ -23,6 +23,7 @@ import type { TrialOutcome } from "./largest.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import { policyName, STOCK } from "./policy-names.ts";
 import { cappedAllocator, runTrial, type TrialEnd, type TrialSpec } from "./trial-process.ts";
+import { settledSteps } from "./settled.ts";
 import { median } from "./training.ts";
 
 /** What is known of a size that trains. */
@@ -182,5 +183,5 @@ function outcomeOf(end: TrialEnd, mostBytes: number, headroom: number): SizedOut
       reason: `metered peak ${formatBytes(peakDeviceBytes)}, budget ${formatBytes(mostBytes)}`,
     };
   }
-  return { kind: "trains", facts: { peakDeviceBytes, stepMs: median(stepMs.slice(1)), headroom } };
+  return { kind: "trains", facts: { peakDeviceBytes, stepMs: median(settledSteps(stepMs)), headroom } };
 }

@@ -5,6 +5,7 @@
 import { loadTensorFlow } from "../backends/load.ts";
 import { VdnnError } from "../errors.ts";
 import { networkNamed } from "../simulator/networks.ts";
+import { settledSteps } from "./settled.ts";
 import { median, trainNetwork } from "./training.ts";
 import type { TrialMessage, TrialSpec } from "./trial-process.ts";
 
@@ -16,7 +17,7 @@ async function train({ backend, network, training, session, history = false }: T
   const result = await trainNetwork(loaded.tf, { ...training, network: named }, options);
   const lastStep = result.history?.steps.at(-1);
   const { steps, steady, report, weightsSha256, losses } = result;
-  const steadySteps = report.iterations.slice(steps.length > 1 ? 1 : 0);
+  const steadySteps = settledSteps(report.iterations);
   return {
     ok: true,
     result: {

@@ -38,6 +38,11 @@ describe("readWorkloads", () => {
     expect(vgg).toMatchObject({ batch: 2, options: { depth: 16, imageSize: 64 } });
   });
 
+  it("takes one batch size for each of the nets", () => {
+    expect(readWorkloads({ ...given, batch: "2,4" }).map(({ batch }) => batch)).toEqual([2, 4]);
+    expect(() => readWorkloads({ ...given, batch: "2,4,8" })).toThrow(/--batch: expected one size, or 2/);
+  });
+
   it("says which nets there are", () => {
     expect(() => readWorkloads({ ...given, nets: "lenet" })).toThrow(/chain, vgg, resnet/);
   });

@@ -166,7 +166,7 @@ describe("measure", () => {
   const trained = (ms: number, peakDeviceBytes: number, bits = "same"): TrialEnd => ({
     kind: "trains",
     result: {
-      stepMs: [10 * ms, ms, ms],
+      stepMs: [10 * ms, 4 * ms, 2 * ms, ms, ms],
       peakDeviceBytes,
       steadyPeakDeviceBytes: peakDeviceBytes,
       peakHostBytes: 0,
