@@ -37,8 +37,6 @@ export interface Layout {
 
 export interface WebGlRecord extends Omit<Layout, "texShape"> {
   readonly texShape?: readonly [number, number] | null;
-  /** What JavaScript gave, until it is uploaded; later what was read back. */
-  readonly values?: ArrayLike<unknown> | null;
   texture?: Texture | null;
   /** The texture is that of another tensor, which this one sees from an offset on. */
   readonly slice?: { readonly origDataId: DataId } | null;
@@ -60,7 +58,6 @@ export interface Gl {
   readonly IMPLEMENTATION_COLOR_READ_FORMAT: number;
   readonly IMPLEMENTATION_COLOR_READ_TYPE: number;
   readonly OUT_OF_MEMORY: number;
-  readonly NO_ERROR: number;
   bindTexture(target: number, texture: object | null): void;
   texSubImage2D(
     target: number,
@@ -154,6 +151,11 @@ export function ownedBytes({ texture, slice, usage, isPacked }: WebGlRecord): nu
   return height * width * (TEXEL_BYTES[kindOf(usage, isPacked)] ?? 0);
 }
 
+/** The record owns a texture that `readTexels` reads: of floats, not of the bytes that images go through. */
+export function ownsFloats(record: WebGlRecord): boolean {
+  return ownedBytes(record) > 0 && kindOf(record.usage, record.isPacked) !== KIND.bytes;
+}
+
 function kindOf(usage: number | null | undefined, isPacked: boolean | undefined): number {
   if (usage === USAGE.upload) return KIND.packedFloat;
   if (usage === USAGE.pixels || usage === USAGE.download) return KIND.bytes;
@@ -187,12 +189,18 @@ export function readTexels({ gpgpu }: WebGlBackend, { texture, texShape }: Textu
   refuseLost(gl);
 }
 
+/** Of contexts whose answer is known: asking again would wait for the graphics process. */
+const redReaders = new WeakMap<Gl, boolean>();
+
 /** The formats that every device reads have four channels; most read one channel as well. */
 function readsRed(gl: Gl): boolean {
-  return (
+  const known = redReaders.get(gl);
+  if (known !== undefined) return known;
+  const reads =
     gl.getParameter(gl.IMPLEMENTATION_COLOR_READ_FORMAT) === gl.RED &&
-    gl.getParameter(gl.IMPLEMENTATION_COLOR_READ_TYPE) === gl.FLOAT
-  );
+    gl.getParameter(gl.IMPLEMENTATION_COLOR_READ_TYPE) === gl.FLOAT;
+  redReaders.set(gl, reads);
+  return reads;
 }
 
 /** Fills a texture with texels that `readTexels` read. */

@@ -8,6 +8,7 @@ import { type DeviceAdapter, isCastToSame } from "./adapter.ts";
 import {
   type Layout,
   ownedBytes,
+  ownsFloats,
   readTexels,
   textureFor,
   type WebGlBackend,
@@ -50,7 +51,7 @@ export function webglAdapter(engineBackend: EngineBackend, engine: Engine): Devi
     isReleasable(dataId) {
       if (!storage.has(dataId)) return true;
       const isShared = (backend.dataRefCount.get(dataId) ?? 1) > 1;
-      return ownedBytes(storage.get(dataId)) > 0 && !isShared && !backend.pendingRead.has(dataId);
+      return ownsFloats(storage.get(dataId)) && !isShared && !backend.pendingRead.has(dataId);
     },
     copyOut(dataId, host) {
       readTexels(backend, textureOf(storage.get(dataId)), host);

@@ -21,10 +21,18 @@ export interface Refusal {
 }
 
 export const webgl = {
-  /** Sends a tensor of any bits, NaN payloads and denormal numbers among them, away and back. */
-  async roundTrip(shape: readonly number[], isPacked: boolean): Promise<RoundTrip> {
+  /**
+   * Sends a tensor of any bits, NaN payloads and denormal numbers among them, away and back.
+   *
+   * @param readsRed as if textures of one channel could be read as such; the first call in a page decides
+   */
+  async roundTrip(shape: readonly number[], isPacked: boolean, readsRed: boolean): Promise<RoundTrip> {
     await startBackend("webgl");
     const backend = backendNow();
+    const { gl } = backend.gpgpu;
+    const stock = gl.getParameter;
+    if (!readsRed)
+      gl.getParameter = (name) => (name === gl.IMPLEMENTATION_COLOR_READ_FORMAT ? gl.RGBA : stock.call(gl, name));
     const adapter = adapterFor(engineOf(tf), BROWSER_ADAPTERS);
     const tensor = tf.tidy(() => {
       const x = tf.ones(shape as number[]);
@@ -53,6 +61,7 @@ export const webgl = {
     host.fill(0);
     const after = { texels: texelsOf(dataId, bytes), layout: layout() };
     tensor.dispose();
+    Reflect.deleteProperty(gl, "getParameter");
     return {
       isPacked: before.isPacked,
       hasSameTexels: after.texels === before.texels && before.texels === bits.join(),

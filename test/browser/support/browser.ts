@@ -4,13 +4,16 @@ import type { Scenarios } from "../page/scenarios.ts";
 import { findChromium } from "./chromium.ts";
 import { openSite } from "./site.ts";
 
+/** For scenarios that train, on a busy machine. */
+export const TIMEOUT_MS = 300_000;
+
 /** Where a scenario runs. Each has a TensorFlow.js of its own. */
 export type Realm = "page" | "worker";
 
 export interface Browser {
   readonly page: Page;
-  /** What the page and its worker wrote to the console as errors or warnings, and errors that nobody caught. */
-  readonly complaints: readonly string[];
+  /** What the page and its worker wrote to the console as errors, and errors that nobody caught. */
+  readonly errors: readonly string[];
   /** Runs a scenario and returns its result, which travels as JSON. @throws Error what the scenario throws, code and all */
   run<N extends keyof Scenarios>(
     realm: Realm,
@@ -32,24 +35,20 @@ const ARGUMENTS = [
   "--enable-unsafe-swiftshader",
 ];
 
-/** Chromium tells WebGL programs that read textures back that this takes time. Copies to the host do. */
-const READS_BACK = /GPU stall due to ReadPixels/;
-
 export async function openBrowser(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("there is no Chromium here; ask whyNoChromium first");
   const [site, browser] = await Promise.all([openSite(), chromium.launch({ executablePath, args: ARGUMENTS })]);
   const page = await browser.newPage();
-  const complaints: string[] = [];
+  const errors: string[] = [];
   page.on("console", (message) => {
-    const isComplaint = message.type() === "error" || message.type() === "warning";
-    if (isComplaint && !READS_BACK.test(message.text())) complaints.push(message.text());
+    if (message.type() === "error") errors.push(message.text());
   });
-  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(site.url);
   return {
     page,
-    complaints,
+    errors,
     async run(realm, name, ...args) {
       const answer = await page.evaluate(
         async (call) => {

@@ -6,18 +6,15 @@ import { MODES } from "../../conformance/modes.ts";
 import type { Backend } from "../page/backend.ts";
 import type { Browser, Realm } from "./browser.ts";
 
-const TIMEOUT_MS = 300_000;
-
 /** VDNN_TEST_BROWSER=all runs every tiny case, in the page and in a worker: minutes instead of seconds per backend. */
 const RUNS_ALL = process.env["VDNN_TEST_BROWSER"] === "all";
 
-export const NETS: readonly string[] = [
-  "trains a VGG-like network",
-  "trains a residual network of basic blocks",
-  "trains an LSTM",
-  "trains a transformer encoder",
-  "trains batch normalization and its moving statistics",
-];
+export const VGG = "trains a VGG-like network";
+export const RESNET = "trains a residual network of basic blocks";
+export const LSTM = "trains an LSTM";
+export const LSTM_STACK = "trains a stack of LSTM layers";
+export const ATTENTION = "trains a transformer encoder";
+export const BATCH_NORM = "trains batch normalization and its moving statistics";
 
 /** A backend that blocks has a spill tier in workers only. That of webgpu is tested for itself. */
 function modesIn(realm: Realm, backend: Backend): string[] {
@@ -28,17 +25,16 @@ function modesIn(realm: Realm, backend: Backend): string[] {
 export interface BrowserConformance {
   readonly browser: () => Browser;
   readonly backend: Backend;
-  /** What runs in which realm: names of nets, and of modes where not all are meant. */
-  readonly runs: readonly { readonly realm: Realm; readonly nets: readonly string[]; readonly modes?: RegExp }[];
+  /** Names of the cases that run in each realm, in every mode. */
+  readonly nets: Readonly<Record<Realm, readonly string[]>>;
 }
 
-export function conformanceInBrowser({ browser, backend, runs }: BrowserConformance): void {
+export function conformanceInBrowser({ browser, backend, nets }: BrowserConformance): void {
   const tiny = cases.filter((each) => each.cost === "tiny" && whyUnsupported(each, backend) === undefined);
-  for (const { realm, nets, modes } of runs) {
-    const names = RUNS_ALL ? tiny.map(({ name }) => name) : nets;
-    const modeNames = modesIn(realm, backend).filter((name) => RUNS_ALL || modes === undefined || modes.test(name));
+  for (const realm of ["page", "worker"] as const) {
+    const names = RUNS_ALL ? tiny.map(({ name }) => name) : nets[realm];
     describe.each(names)(`in the ${realm}: %s`, (net) => {
-      test.each(modeNames)("has the same bits under %s", { timeout: TIMEOUT_MS }, async (mode) => {
+      test.each(modesIn(realm, backend))("has the same bits under %s", async (mode) => {
         expect(await browser().run(realm, "compare", backend, net, mode)).toEqual(EXPECTED);
       });
     });
