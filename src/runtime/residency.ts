@@ -84,16 +84,18 @@ export class Residency {
     });
   }
 
-  /** `settle` for what has to be awaited. */
+  /** `settle` for what has to be awaited. What is in host memory goes first, and makes room there for the rest. */
   async settleLater(): Promise<void> {
-    // Other code may dispose tensors between two of them.
-    const blocks = Array.from(this.blocks());
-    for (const block of blocks) {
-      if (block.residency !== "away") continue;
-      await this.transfers.arrival(block);
-      this.room.settle(() => {
-        if (block.residency === "away") this.transfers.bringIn(block, false);
-      });
+    const { ledger, room, transfers } = this;
+    // Other code may dispose tensors, or bring them back, between two of them.
+    const away = Array.from(ledger.blocks()).filter(({ residency }) => residency === "away");
+    const bringIn = (block: Block): void => {
+      if (block.residency === "away" && !transfers.isArriving(block)) transfers.bringIn(block, false);
+    };
+    room.settle(() => away.forEach(bringIn));
+    for (const block of away) {
+      await transfers.arrival(block);
+      room.settle(() => bringIn(block));
     }
   }
 
