@@ -10,6 +10,7 @@ import {
   ownedBytes,
   ownsFloats,
   readTexels,
+  refuseLost,
   textureFor,
   type WebGlBackend,
   type WebGlRecord,
@@ -21,10 +22,11 @@ import { copySlices } from "./webgl-slices.ts";
 /** TF.js runs kernels on fewer than 128 elements on the processor where it can; such tensors are not worth a copy that blocks. */
 const SMALLEST_BYTES = 512;
 
-/** @throws VdnnError `ERR_BACKEND` where textures do not hold 32-bit floats, or WebGL is of the first version */
+/** @throws VdnnError `ERR_BACKEND` where textures do not hold 32-bit floats, WebGL is of the first version, or its context is lost */
 export function webglAdapter(engineBackend: EngineBackend, engine: Engine): DeviceAdapter {
-  refuseHalfFloats(engine);
   const backend = engineBackend as WebGlBackend;
+  refuseLost(backend.gpgpu.gl);
+  refuseHalfFloats(engine);
   const storage = backend.texData;
   /** Of what is away: how it lay in its texture. */
   const layouts = new WeakMap<DataId, Layout>();
@@ -60,10 +62,15 @@ export function webglAdapter(engineBackend: EngineBackend, engine: Engine): Devi
       const layout = layouts.get(dataId);
       if (layout === undefined) throw new Error("the tensor was never on the device");
       const { texShape, usage, dtype, isPacked } = layout;
+      layouts.delete(dataId);
+      // So that a session can end without its device.
+      if (backend.gpgpu.gl.isContextLost()) {
+        storage.set(dataId, { ...layout, texShape: null, refCount });
+        return;
+      }
       const texture = backend.acquireTexture(texShape, usage, dtype, isPacked);
       writeTexels(backend, texture, host);
       storage.set(dataId, { ...layout, texture, refCount });
-      layouts.delete(dataId);
     },
     release(dataId) {
       const { shape, dtype, texShape, isPacked, usage, refCount } = storage.get(dataId);

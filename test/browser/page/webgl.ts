@@ -121,13 +121,19 @@ export const webgl = {
     return { isEqual: found === (await trainWeight()), warnings: session.report().warnings };
   },
 
-  /** Trains when the context is gone. Nothing works on WebGL in this realm afterwards. */
-  async trainWithoutContext(): Promise<Refusal> {
+  /** Loses the context while tensors are away, trains, ends the session and begins another. Nothing works on WebGL afterwards. */
+  async trainWithoutContext(): Promise<readonly Refusal[]> {
     await startBackend("webgl");
-    await virtualize(tf, { policy: "vdnn-all" });
+    const session = await virtualize(tf, { policy: "vdnn-all", adversarial: true });
+    const weight = tf.tidy(() => tf.variable(tf.add(tf.ones([64, 64]), 0.5)));
+    const optimizer = tf.train.sgd(0.25);
+    const step = async (): Promise<unknown> => optimizer.minimize(() => tf.sum(tf.square(tf.tanh(weight))));
+    await step();
     const extension = (backendNow().gpgpu.gl as unknown as Losable).getExtension("WEBGL_lose_context");
     extension.loseContext();
-    return refusalOf(trainWeight);
+    const refusals = [await refusalOf(step)];
+    await session.dispose();
+    return [...refusals, await refusalOf(() => virtualize(tf, {}))];
   },
 };
 
