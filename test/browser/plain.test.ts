@@ -3,9 +3,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import * as path from "node:path";
 import { build, type Rolldown } from "vite";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Browser, openBrowser } from "./support/browser.ts";
-import { whyNoChromium } from "./support/chromium.ts";
+import { beforeAll, expect, it } from "vitest";
+import { describeInBrowser } from "./support/describe.ts";
 
 const PAGE = `<!doctype html>
 <script src="/script/tfjs/dist/tf.min.js"></script>
@@ -19,31 +18,28 @@ const PAGE = `<!doctype html>
 /** Blobs may not become workers here. */
 const STRICT = "worker-src 'self'";
 
-describe.skipIf(whyNoChromium() !== undefined)("a page without a bundler", () => {
-  let browser: Browser;
+describeInBrowser("a page without a bundler", (browser) => {
   let policy = "";
   beforeAll(async () => {
-    browser = await openBrowser();
     const result = (await build({ configFile: "vite.config.ts", logLevel: "silent", build: { write: false } })) as
       | Rolldown.RolldownOutput
       | Rolldown.RolldownOutput[];
     const [file] = [result].flat()[0]!.output;
     const require = createRequire(import.meta.url);
     const folder = path.dirname(path.dirname(require.resolve("@tensorflow/tfjs/package.json")));
-    await browser.page.route("**/script/**", async (route) => {
+    await browser().page.route("**/script/**", async (route) => {
       const name = new URL(route.request().url()).pathname.replace("/script/", "");
       const body = name === "vdnn.min.js" ? file.code : await readFile(path.join(folder, name));
       await route.fulfill({ contentType: "text/javascript", body });
     });
-    await browser.page.route("**/plain.html", (route) =>
+    await browser().page.route("**/plain.html", (route) =>
       route.fulfill({ contentType: "text/html", body: PAGE, headers: { "content-security-policy": policy } }),
     );
   });
-  afterAll(() => browser.close());
 
   async function open(): Promise<void> {
-    await browser.page.goto(new URL("/plain.html", browser.page.url()).href);
-    await browser.page.waitForFunction("globalThis.vdnn !== undefined");
+    await browser().page.goto(new URL("/plain.html", browser().page.url()).href);
+    await browser().page.waitForFunction("globalThis.vdnn !== undefined");
   }
 
   /** A step under a budget, on the backend that `loadTensorFlow` finds. */
@@ -61,16 +57,16 @@ describe.skipIf(whyNoChromium() !== undefined)("a page without a bundler", () =>
 
   it("trains on webgpu and on wasm", async () => {
     await open();
-    const onGpu = await browser.page.evaluate(step(`{ deviceMemory: "64MiB", spill: true }`, "undefined"));
+    const onGpu = await browser().page.evaluate(step(`{ deviceMemory: "64MiB", spill: true }`, "undefined"));
     expect(onGpu).toMatchObject({ backend: "webgpu", first: expect.any(Number) });
-    const onWasm = await browser.page.evaluate(step(`{ deviceMemory: "64MiB" }`, `"wasm"`));
+    const onWasm = await browser().page.evaluate(step(`{ deviceMemory: "64MiB" }`, `"wasm"`));
     expect(onWasm).toMatchObject({ backend: "wasm", first: expect.any(Number) });
   });
 
   it("says that it needs the page's TensorFlow.js", async () => {
     await open();
     const load = `vdnn.loadTensorFlow().catch(({ code, message }) => ({ code, message }))`;
-    expect(await browser.page.evaluate(load)).toMatchObject({
+    expect(await browser().page.evaluate(load)).toMatchObject({
       code: "ERR_BACKEND",
       message: expect.stringContaining("option `tf`"),
     });
@@ -79,7 +75,7 @@ describe.skipIf(whyNoChromium() !== undefined)("a page without a bundler", () =>
   it("says what the content security policy must allow for a spill tier", async () => {
     policy = STRICT;
     await open();
-    expect(await browser.page.evaluate(step(`{ spill: true }`, `"webgpu"`))).toMatchObject({
+    expect(await browser().page.evaluate(step(`{ spill: true }`, `"webgpu"`))).toMatchObject({
       code: "ERR_SPILL",
       message: expect.stringContaining("worker-src blob:"),
     });

@@ -4,9 +4,6 @@ import type { Scenarios } from "../page/scenarios.ts";
 import { findChromium } from "./chromium.ts";
 import { openSite } from "./site.ts";
 
-/** For scenarios that train, on a busy machine. */
-export const TIMEOUT_MS = 300_000;
-
 /** Where a scenario runs. Each has a TensorFlow.js of its own. */
 export type Realm = "page" | "worker";
 
