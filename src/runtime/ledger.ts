@@ -136,7 +136,7 @@ export class Ledger {
   left(block: Block, residency: "away" | "dropped"): void {
     block.residency = residency;
     this.#usedBytes -= block.bytes;
-    this.#options.meter.counters(this.#usedBytes);
+    this.#options.meter.left(block.bytes, this.#usedBytes);
   }
 
   /** An entry whose memory another block has taken over. */

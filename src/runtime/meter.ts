@@ -37,6 +37,7 @@ export class Meter {
   #peakDeviceBytes = 0;
   #sessionPeakBytes = 0;
   #windowPeakBytes = 0;
+  #windowLeftBytes = 0;
   /** Time in copies, stalls and recomputation since the session began, ms. */
   movingMs = 0;
   #markMs = 0;
@@ -73,7 +74,7 @@ export class Meter {
   grown(usedBytes: number): void {
     if (usedBytes > this.#peakDeviceBytes) this.#peakDeviceBytes = usedBytes;
     if (usedBytes > this.#sessionPeakBytes) this.#sessionPeakBytes = usedBytes;
-    if (usedBytes > this.#windowPeakBytes) this.#windowPeakBytes = usedBytes;
+    this.#windowPeakBytes = Math.max(this.#windowPeakBytes, usedBytes + this.#windowLeftBytes);
     if (this.recorder !== null) this.recorder.add(this.#sample(usedBytes));
   }
 
@@ -96,9 +97,16 @@ export class Meter {
   /** Opens a window over one kernel, to learn what it needs beyond what was there. */
   openWindow(usedBytes: number): void {
     this.#windowPeakBytes = usedBytes;
+    this.#windowLeftBytes = 0;
   }
 
-  /** Highest ledger value since `openWindow`. */
+  /** A tensor made room on the device. */
+  left(bytes: number, usedBytes: number): void {
+    this.#windowLeftBytes += bytes;
+    this.counters(usedBytes);
+  }
+
+  /** Highest ledger value since `openWindow`, had nothing left meanwhile: with less, the kernel would have lacked memory. */
   get windowPeakBytes(): number {
     return this.#windowPeakBytes;
   }
