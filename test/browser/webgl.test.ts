@@ -29,7 +29,13 @@ describeInBrowser("webgl", (browser) => {
       expect(counts.at(-1)?.counted).toBe(0);
     });
 
+    test("that are being read stay until they were", async () => {
+      expect(await browser().run("page", "readWhileTraining")).toEqual([2, 2, 3]);
+    });
+
     test("that are refused come after others have left", async () => {
+      // What TensorFlow.js keeps from earlier would serve.
+      await browser().page.reload();
       const { isEqual, warnings } = await browser().run("page", "trainWhenRefused");
       expect(isEqual).toBe(true);
       expect(warnings.join()).toMatch(/the device's own allocator refused/);

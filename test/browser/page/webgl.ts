@@ -91,6 +91,21 @@ export const webgl = {
     return found;
   },
 
+  /** Begins to read a tensor, trains meanwhile with everything leaving, uses the tensor, and reads it twice more. */
+  async readWhileTraining(): Promise<readonly number[]> {
+    await startBackend("webgl");
+    const session = await virtualize(tf, { policy: "vdnn-all", adversarial: true });
+    const tensor = tf.tidy(() => tf.add(tf.ones([64, 64]), 1));
+    const read = tensor.data();
+    const trained = trainWeight();
+    const next = tf.add(tensor, 1);
+    const values = [await read, await tensor.data(), await next.data()];
+    await trained;
+    tf.dispose([tensor, next]);
+    await session.dispose();
+    return values.flatMap((each) => [...new Set(each)]);
+  },
+
   async virtualizeHalfFloats(): Promise<Refusal> {
     await startBackend("webgl");
     const flag = "WEBGL_RENDER_FLOAT32_ENABLED";
