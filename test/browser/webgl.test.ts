@@ -46,8 +46,7 @@ describeInBrowser("webgl", (browser) => {
     test("a chain of 16 layers trains in a quarter of what stock allocates, never over the budget", async () => {
       await browser().page.reload();
       const report = await browser().run("page", "trainInFraction", "webgl", 0.25);
-      expect(report).toMatchObject({ isEqual: true, mode: "planned" });
-      expect(report.offloadBytes).toBeGreaterThan(0);
+      expect(report).toMatchObject({ isEqual: true, isVirtual: true, mode: "planned" });
       expect(report.peakBytes).toBeLessThanOrEqual(report.budgetBytes);
       expect(report.allocatedBytes[0]).toBe(report.allocatedBytes[1]);
     });
