@@ -11,16 +11,14 @@ class PlayedWorker implements Port {
   readonly requests: Request[] = [];
   isTerminated = false;
   readonly #play: (request: StartRequest) => readonly Message[];
-  #hear: (event: { readonly data: Message }) => void = () => undefined;
-  #fail: (event: { readonly message?: string }) => void = () => undefined;
+  readonly #listeners = new Map<string, (event: never) => void>();
 
   constructor(play: (request: StartRequest) => readonly Message[]) {
     this.#play = play;
   }
 
   addEventListener(type: "message" | "error", listener: (event: never) => void): void {
-    if (type === "message") this.#hear = listener;
-    else this.#fail = listener;
+    this.#listeners.set(type, listener);
   }
 
   postMessage(request: Request): void {
@@ -29,11 +27,11 @@ class PlayedWorker implements Port {
   }
 
   tell(messages: readonly Message[]): void {
-    for (const data of messages) this.#hear({ data });
+    for (const data of messages) this.#listeners.get("message")?.({ data } as never);
   }
 
   die(message: string): void {
-    this.#fail({ message });
+    this.#listeners.get("error")?.({ message } as never);
   }
 
   terminate(): void {

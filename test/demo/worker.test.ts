@@ -31,15 +31,16 @@ test("the clock's resolution is its smallest step", () => {
   expect(clockResolution(() => Math.floor(ticks++ / 10) * 0.5)).toBe(0.5);
 });
 
-test("the count keeps the peak, and the first refusal", () => {
+test("the count keeps the peak since the cap, and the first refusal", () => {
   const count = new AllocationCount();
   count.add(70);
   count.subtract(30);
+  expect(count.peakBytes).toBe(70);
   count.cap(100, "throw");
   expect(count.exceeds(60)).toBe(false);
   expect(count.exceeds(61)).toBe(true);
   count.refuse(61, "full");
   count.refuse(99, "full again");
-  expect(count.peakBytes).toBe(70);
+  expect(count.peakBytes).toBe(40);
   expect(count.refusal).toEqual({ neededBytes: 61, allocatedBytes: 40, error: "full" });
 });

@@ -19,6 +19,15 @@ export function adviceFor({ code, message }: Failure, run: RunState | undefined)
       ],
     };
   }
+  if (/on their way to the host/.test(message)) {
+    return {
+      title: "The plan did not leave enough room",
+      remedies: [
+        "Choose another policy, such as vdnn-dyn, or raise the budget.",
+        "On WebGPU data that leaves during the forward pass comes back only at the next wait; plans that need it sooner fail.",
+      ],
+    };
+  }
   switch (code) {
     case "ERR_OUT_OF_MEMORY":
       return run?.steps.length === 0

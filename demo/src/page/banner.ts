@@ -33,5 +33,6 @@ export class Banner {
         remedies.map((text) => make("li", { text })),
       ),
     );
+    this.#root.scrollIntoView({ block: "nearest" });
   }
 }

@@ -14,7 +14,8 @@ const NARROWEST = 300;
 const MOST_BANDS = 40;
 const SMALL_HEIGHT = 240;
 
-const STOCK_LINE = "var(--c6)";
+/** As the bar of stock in the gauge. */
+const STOCK_LINE = "var(--ink)";
 
 /** One step of the run; stock's as a dashed outline beside it, on its own clock. */
 export function stepView(run: RunState, reference: RunState | undefined): TimeChart | null {
@@ -35,7 +36,7 @@ export function stepView(run: RunState, reference: RunState | undefined): TimeCh
       {
         name: "device, under stock without a limit",
         colour: STOCK_LINE,
-        dash: "3 3",
+        dash: "7 5",
         samples: outline,
         endMs: stockEndMs,
       },
@@ -66,11 +67,11 @@ function bandsOf(startsMs: Picture["startsMs"], fromMs: number, endMs: number): 
   }));
 }
 
-/** Runs in the order of their colours. */
+/** Stock is a reference, drawn over what it is compared with: where both are the same, both are seen. */
 const SERIES = [
-  { kind: "reference", name: "stock", look: 6 },
-  { kind: "vdnn", name: "vdnn", look: 0 },
-  { kind: "limited", name: "stock under the limit", look: 5 },
+  { kind: "vdnn", name: "vdnn", look: 0, style: "line" },
+  { kind: "limited", name: "stock under the limit", look: 5, style: "line" },
+  { kind: "reference", name: "stock", look: 0, style: "dashed" },
 ] as const;
 
 /** @param from the first step that is shown */
@@ -81,9 +82,9 @@ export function stepsView(
   from: number,
   value: (step: StepFacts) => number,
 ): LineChart | null {
-  const series = SERIES.flatMap(({ kind, name, look }) => {
+  const series = SERIES.flatMap(({ kind, name, look, style }) => {
     const points = (runs[kind]?.steps ?? []).slice(from).map((step) => ({ x: step.index + 1, y: value(step) }));
-    return points.length === 0 ? [] : [{ name, look, points }];
+    return points.length === 0 ? [] : [{ name, look, style, points }];
   });
   if (series.length === 0) return null;
   return {

@@ -72,7 +72,7 @@ export function renderComparison(region: HTMLElement, state: State): void {
     const cells = COLUMNS.map(({ cell }) => make("td", { text: run === undefined ? "–" : cell(run, state) }));
     return make("tr", { className: run?.status ?? "none" }, [name, ...cells]);
   });
-  const caption = make("caption", { text: "Bytes are peaks; step times are medians without the first step." });
+  const caption = make("caption", { text: "Bytes are peaks; step times are medians of the later half of the steps." });
   region.replaceChildren(make("table", {}, [caption, make("thead", {}, [head]), make("tbody", {}, rows)]));
 }
 

@@ -9,8 +9,8 @@ import { abandon, beginRun, EMPTY, receive, type RunState, type State } from "./
 
 /** Bits are compared after so many steps: enough for vdnn to record, to plan, to plan again with times, and to follow that. */
 const COMPARED_STEPS = 4;
-/** Stock's steps: some more, so that its times too are those of compiled code. */
-const STOCK_STEPS = 8;
+/** Stock's steps are as many as vdnn's, so that both are as warm when they are timed, up to so many. */
+const STOCK_STEPS = 40;
 /** How long a run may take to end after it was asked to. */
 const PATIENCE_MS = 3000;
 

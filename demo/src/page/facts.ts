@@ -23,7 +23,8 @@ export function factsOf(state: State, devices: readonly Device[]): readonly (rea
     [
       "Step time",
       "Wall time of trainOnBatch from the call until the loss has been read back, so the device has finished; generating the batch is " +
-        "not in it. Medians leave out the first step, which compiles kernels and is recorded. The same for stock and for vdnn.",
+        "not in it. Medians are of the later half of a run’s steps: the first ones compile kernels, and vdnn records and plans in them. The " +
+        "same for stock and for vdnn.",
     ],
     [
       "Clock",

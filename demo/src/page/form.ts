@@ -138,8 +138,8 @@ export class SettingsForm {
     this.#speed = speedOf(settings.backend, this.#devices);
     const isDefault = trainingKey({ ...old, seed: settings.seed }) === trainingKey(settings);
     if (!isDefault) return this.#write(settings);
-    const { depth, batch, side, width, steps } = defaultSettings(this.#speed, settings.network);
-    this.#write({ ...settings, depth, batch, side, width, steps });
+    const { depth, batch, side, width, steps, budget } = defaultSettings(this.#speed, settings.network);
+    this.#write({ ...settings, depth, batch, side, width, steps, budget });
   }
 
   /** @param typing leave what is being typed as it is */

@@ -11,7 +11,7 @@ import { SettingsForm } from "./form.ts";
 import { Gauge } from "./gauge.ts";
 import { peakInUseBytes, shownRun } from "./measures.ts";
 import { Readouts } from "./readouts.ts";
-import { Status } from "./status.ts";
+import { showInTitle, Status } from "./status.ts";
 import type { State } from "./state.ts";
 import { trainingKey } from "../settings.ts";
 
@@ -24,7 +24,10 @@ let chartsAt = Number.NEGATIVE_INFINITY;
 
 const conductor = new Conductor(
   () => new Worker(new URL("../worker/main.ts", import.meta.url), { type: "module" }),
-  requestRender,
+  (state) => {
+    showInTitle(state);
+    requestRender();
+  },
 );
 const form = new SettingsForm(find("#controls", HTMLFormElement), requestRender);
 const [banner, status] = [new Banner(find("#banner", HTMLElement)), new Status()];

@@ -1,10 +1,15 @@
 /** Figures of a run that views share. Pure. */
 import type { RunState, State } from "./state.ts";
 
-/** Median of the steps after the first, which is recorded and compiles kernels; null before the second. */
+/**
+ * Median of the later half of the steps: the first ones compile kernels, and vdnn records and plans in them. Null before the
+ * second step.
+ */
 export function typicalStepMs(run: RunState | undefined): number | null {
-  const times = (run?.steps ?? []).slice(1).map(({ wallMs }) => wallMs);
-  return times.length === 0 ? null : median(times);
+  const steps = run?.steps ?? [];
+  if (steps.length < 2) return null;
+  const times = steps.slice(steps.length >> 1).map(({ wallMs }) => wallMs);
+  return median(times);
 }
 
 export function median(values: readonly number[]): number {

@@ -31,7 +31,7 @@ const FIGURES: Readonly<Record<string, Measure>> = {
   "Step time"(run, { runs }) {
     const [ms, stockMs] = [typicalStepMs(run), typicalStepMs(runs.reference)];
     if (ms === null) return NONE;
-    if (run.kind === "reference" || stockMs === null) return { value: formatMs(ms), note: "median without the first" };
+    if (run.kind === "reference" || stockMs === null) return { value: formatMs(ms), note: "median of the later half" };
     return { value: formatMs(ms), note: `${(ms / stockMs).toFixed(2)} × stock’s ${formatMs(stockMs)}` };
   },
   "Device peak"(run, { runs }) {

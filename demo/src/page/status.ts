@@ -30,8 +30,13 @@ export class Status {
       this.#steps,
       `step ${steps.length} of ${plannedSteps}${last === undefined ? "" : `, the last in ${formatMs(last.wallMs)}`}`,
     );
-    document.title = state.active === null ? TITLE : `${steps.length}/${plannedSteps} – ${TITLE}`;
   }
+}
+
+/** The tab tells how far training is, also while the page is hidden and does not draw. */
+export function showInTitle(state: State): void {
+  const run = state.active === null ? undefined : state.runs[state.active];
+  document.title = run === undefined ? TITLE : `${run.steps.length}/${run.plannedSteps} – ${TITLE}`;
 }
 
 export function phaseText(state: State): string {
@@ -51,6 +56,7 @@ function endText(run: RunState, { runs }: State): string {
   }
   const stock = runs.limited?.status === "failed" ? " Stock under the same limit failed." : "";
   if (run.kind !== "vdnn") return `Done.${stock}`;
+  if (run.status === "failed") return `vdnn did not train to the end.${stock}`;
   const bits = compareBits(runs.reference, run);
   const same = bits === null ? "" : bits.same ? ", with the same bits as stock" : ", with OTHER bits than stock";
   return `Done: vdnn trained under its budget${same}.${stock}`;

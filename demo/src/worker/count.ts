@@ -24,7 +24,9 @@ export class AllocationCount {
     return this.#manner;
   }
 
+  /** What was allocated before is no part of the peak. */
   cap(limitBytes: number, manner: RefusalManner): void {
+    this.#peakBytes = this.#allocatedBytes;
     this.#limitBytes = limitBytes;
     this.#manner = manner;
   }

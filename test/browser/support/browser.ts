@@ -24,7 +24,7 @@ export interface Browser {
  * WebGPU is off by default on Linux, and its adapters on a processor are blocked. SwiftShader serves both APIs, so that results do
  * not depend on the graphics card of the machine.
  */
-const ARGUMENTS = [
+export const ARGUMENTS = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",

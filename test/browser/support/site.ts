@@ -21,6 +21,7 @@ const PAGE = fileURLToPath(new URL("../page", import.meta.url));
 const WASM_PREFIX = "/wasm/";
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".wasm": "application/wasm",
 };
@@ -35,6 +36,18 @@ export async function openSite(): Promise<Site> {
     build: { outDir: folder, emptyOutDir: true, target: "esnext", minify: false, chunkSizeWarningLimit: Infinity },
     worker: { format: "es" },
   });
+  const served = await serveFolder(folder);
+  return {
+    url: served.url,
+    close: async () => {
+      await served.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Serves a folder's files from localhost, and nothing else: what any static host does. */
+export async function serveFolder(folder: string): Promise<Site> {
   const server = createServer((request, response) => {
     void serve(folder, new URL(request.url ?? "/", "http://localhost").pathname).then(
       ({ type, body }) => response.writeHead(200, { "content-type": type }).end(body),
@@ -48,7 +61,6 @@ export async function openSite(): Promise<Site> {
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
