@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Conductor, type Port } from "../../demo/src/page/conductor.ts";
 import type { Message, Request, StartRequest } from "../../demo/src/protocol.ts";
 import { defaultSettings } from "../../demo/src/settings.ts";
-import { wholeRun } from "./runs.ts";
+import { MEMORY, step, wholeRun } from "./runs.ts";
 
 const SETTINGS = { ...defaultSettings("processor"), budget: "25%", steps: 2 };
 
@@ -83,6 +83,18 @@ test("stock that was measured is not measured again", async () => {
   ]);
 });
 
+test("stock is measured again when it was stopped", async () => {
+  const conductor = conduct(({ run }) => (workers.length === 1 ? wholeRun(run).slice(0, -1) : wholeRun(run)));
+  const training = conductor.train(SETTINGS, ["wasm"]);
+  await vi.advanceTimersByTimeAsync(0);
+  conductor.stop();
+  conductor.stop();
+  await training;
+  expect(conductor.state.runs.reference?.status).toBe("stopped");
+  await conductor.train(SETTINGS, ["wasm"]);
+  expect(conductor.state.runs).toMatchObject({ reference: { status: "finished" }, vdnn: { status: "finished" } });
+});
+
 test("a budget that cannot be read is told, and no worker starts", async () => {
   const conductor = conduct(({ run }) => wholeRun(run));
   await conductor.train({ ...SETTINGS, budget: "plenty" }, ["wasm"]);
@@ -125,6 +137,20 @@ test("a worker that does not react to stop is ended, at once when asked twice", 
   conductor.stop();
   await again;
   expect(workers.every(({ isTerminated }) => isTerminated)).toBe(true);
+});
+
+test("half a minute without a step is told, until there is one", async () => {
+  const conductor = conduct(() => []);
+  const training = conductor.train(SETTINGS, ["wasm"]);
+  await vi.advanceTimersByTimeAsync(29_000);
+  workers[0]?.tell([{ kind: "memory", run: "reference", memory: MEMORY }]);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(conductor.state.isQuiet).toBe(true);
+  workers[0]?.tell([{ kind: "step", run: "reference", step: step(0, 1) }]);
+  expect(conductor.state.isQuiet).toBe(false);
+  conductor.stop();
+  conductor.stop();
+  await training;
 });
 
 test("a worker that dies is a failure with a code, and the next run gets another", async () => {

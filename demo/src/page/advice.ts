@@ -67,7 +67,7 @@ export function adviceFor({ code, message }: Failure, run: RunState | undefined)
         title: "The training worker ended",
         remedies: [
           "Train again. If the browser ended it for its memory, lower the batch.",
-          "Pages opened from file:// may not start workers: use `npm run demo` or any static host.",
+          "From file:// only the page that is one file, vdnn-demo.html, can start one; or use `npm run demo`, or any static host.",
         ],
       };
     default:

@@ -5,7 +5,7 @@
 import { VdnnError } from "../../../src/errors.ts";
 import type { BackendName, Failure, Message, Request, RunKind, StartRequest } from "../protocol.ts";
 import { parseBudget, type Settings, trainingKey } from "../settings.ts";
-import { abandon, beginRun, EMPTY, receive, type RunState, type State } from "./state.ts";
+import { abandon, beginRun, EMPTY, isProgress, receive, type RunState, type State } from "./state.ts";
 
 /** Bits are compared after so many steps: enough for vdnn to record, to plan, to plan again with times, and to follow that. */
 const COMPARED_STEPS = 4;
@@ -13,6 +13,8 @@ const COMPARED_STEPS = 4;
 const STOCK_STEPS = 40;
 /** How long a run may take to end after it was asked to. */
 const PATIENCE_MS = 3000;
+/** After so long without a step the page says so. */
+const QUIET_MS = 30_000;
 
 /** A worker, as far as it is used here. */
 export interface Port {
@@ -27,6 +29,7 @@ export class Conductor {
   #worker: Port | null = null;
   #stopped = false;
   #patience: ReturnType<typeof setTimeout> | undefined;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
   #onOver: (() => void) | null = null;
   readonly #makeWorker: () => Port;
   readonly #onChange: (state: State) => void;
@@ -93,10 +96,10 @@ export class Conductor {
   #known(settings: Settings, backends: readonly BackendName[]): RunState | undefined {
     const known = this.#state.runs.reference;
     const isUsable =
-      known?.fingerprint !== null &&
-      known?.facts !== undefined &&
+      known?.status === "finished" &&
       known.facts !== null &&
       backends.includes(known.facts.backend) &&
+      known.fingerprint?.steps === comparedSteps(settings) &&
       trainingKey(known.settings) === trainingKey(settings);
     return isUsable ? known : undefined;
   }
@@ -121,6 +124,7 @@ export class Conductor {
       this.#onOver = () => resolve(this.#state.runs[kind]);
       worker.addEventListener("message", ({ data }) => {
         this.#set(receive(this.#state, data));
+        if (isProgress(data)) this.#listen();
         if (data.kind === "ended" || data.kind === "failed") this.#end();
       });
       worker.addEventListener("error", ({ message }) => {
@@ -134,10 +138,16 @@ export class Conductor {
         settings,
         limitBytes,
         steps: plannedSteps,
-        compareAfter: Math.min(settings.steps, COMPARED_STEPS),
+        compareAfter: comparedSteps(settings),
       };
       worker.postMessage(request, []);
+      this.#listen();
     });
+  }
+
+  #listen(): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#set({ ...this.#state, isQuiet: true }), QUIET_MS);
   }
 
   #abandon(failure: Failure | null): void {
@@ -148,6 +158,7 @@ export class Conductor {
 
   #end(): void {
     clearTimeout(this.#patience);
+    clearTimeout(this.#quiet);
     this.#worker?.terminate();
     this.#worker = null;
     const over = this.#onOver;
@@ -159,6 +170,10 @@ export class Conductor {
     this.#state = state;
     this.#onChange(state);
   }
+}
+
+function comparedSteps({ steps }: Settings): number {
+  return Math.min(steps, COMPARED_STEPS);
 }
 
 /** @returns null when stock did not run to an end, which its own failure tells */

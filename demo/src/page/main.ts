@@ -9,6 +9,7 @@ import { save } from "./exports.ts";
 import { renderFacts } from "./facts.ts";
 import { SettingsForm } from "./form.ts";
 import { Gauge } from "./gauge.ts";
+import { makeWorker } from "./make-worker.ts";
 import { peakInUseBytes, shownRun } from "./measures.ts";
 import { Readouts } from "./readouts.ts";
 import { showInTitle, Status } from "./status.ts";
@@ -22,13 +23,10 @@ let devices: readonly Device[] = [];
 let frame = 0;
 let chartsAt = Number.NEGATIVE_INFINITY;
 
-const conductor = new Conductor(
-  () => new Worker(new URL("../worker/main.ts", import.meta.url), { type: "module" }),
-  (state) => {
-    showInTitle(state);
-    requestRender();
-  },
-);
+const conductor = new Conductor(makeWorker, (state) => {
+  showInTitle(state);
+  requestRender();
+});
 const form = new SettingsForm(find("#controls", HTMLFormElement), requestRender);
 const [banner, status] = [new Banner(find("#banner", HTMLElement)), new Status()];
 const gauge = new Gauge(find("#gauge", HTMLElement));

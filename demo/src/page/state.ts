@@ -33,9 +33,11 @@ export interface State {
   readonly active: RunKind | null;
   /** What went wrong last, until something is started again. */
   readonly failure: Failure | null;
+  /** No step has ended for long: the device is slow, or it hangs. */
+  readonly isQuiet: boolean;
 }
 
-export const EMPTY: State = { runs: {}, active: null, failure: null };
+export const EMPTY: State = { runs: {}, active: null, failure: null, isQuiet: false };
 
 export interface NewRun {
   readonly kind: RunKind;
@@ -66,6 +68,7 @@ export function beginRun(state: State, { kind, settings, limitBytes, plannedStep
     runs: { ...Object.fromEntries(others.map((each) => [each.kind, each])), [kind]: run },
     active: kind,
     failure: null,
+    isQuiet: false,
   };
 }
 
@@ -76,7 +79,17 @@ export function receive(state: State, message: Message): State {
   const isOver = advanced.status !== "loading" && advanced.status !== "running";
   // That stock fails under the limit is an answer, not a failure of the page.
   const failure = message.kind === "failed" && message.run !== "limited" ? message.failure : state.failure;
-  return { runs: { ...state.runs, [message.run]: advanced }, active: isOver ? null : state.active, failure };
+  return {
+    runs: { ...state.runs, [message.run]: advanced },
+    active: isOver ? null : state.active,
+    failure,
+    isQuiet: state.isQuiet && !isProgress(message),
+  };
+}
+
+/** Samples of memory come from a worker whose device hangs too. */
+export function isProgress({ kind }: Message): boolean {
+  return kind !== "memory";
 }
 
 function advance(run: RunState, message: Message): RunState {
@@ -108,7 +121,7 @@ function advance(run: RunState, message: Message): RunState {
 /** The run ended without a word: its worker was ended, or died. */
 export function abandon(state: State, failure: Failure | null): State {
   const run = state.active === null ? undefined : state.runs[state.active];
-  if (run === undefined) return { ...state, active: null, failure: failure ?? state.failure };
+  if (run === undefined) return { ...state, active: null, failure: failure ?? state.failure, isQuiet: false };
   const ended: RunState = { ...run, status: failure === null ? "stopped" : "failed", failure };
-  return { runs: { ...state.runs, [run.kind]: ended }, active: null, failure };
+  return { runs: { ...state.runs, [run.kind]: ended }, active: null, failure, isQuiet: false };
 }

@@ -40,8 +40,10 @@ export function showInTitle(state: State): void {
 }
 
 export function phaseText(state: State): string {
-  const { active, runs, failure } = state;
+  const { active, runs, failure, isQuiet } = state;
   if (active !== null) {
+    if (isQuiet)
+      return `${DOING[active]}: no step has ended for half a minute. “Stop” ends the run, also if the device hangs.`;
     const run = runs[active];
     return run?.status === "loading" ? `${DOING[active]}: loading TensorFlow.js …` : `${DOING[active]} …`;
   }

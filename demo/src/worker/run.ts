@@ -9,6 +9,7 @@ import {
   type Session,
   type TensorFlow,
   toChromeTrace,
+  type TraceEvent,
   VdnnError,
   virtualize,
 } from "vdnn";
@@ -27,6 +28,8 @@ const LEARNING_RATE = 0.001;
 const CLASSES = 10;
 /** Batches that training goes through again and again, as it would through a data set; few, so that the loss falls soon. */
 const BATCHES = 4;
+/** Longer runs are traced in their first and last step alone: every event of every step would fill the memory of a phone. */
+const MOST_TRACED_STEPS = 100;
 /** When a failure is to be made on purpose: late enough that a plan is followed. */
 const FAULT_STEP = 3;
 
@@ -84,7 +87,7 @@ export async function executeRun(request: StartRequest, stop: AbortSignal, post:
 
 async function openSession(
   tf: TensorFlow,
-  { run, settings, limitBytes }: StartRequest,
+  { run, settings, limitBytes, steps }: StartRequest,
   onIteration: (iteration: IterationResult) => void,
 ): Promise<Session | null> {
   if (run === "limited") return null;
@@ -92,7 +95,7 @@ async function openSession(
   return virtualize(tf, {
     policy: settings.policy,
     history: true,
-    trace: true,
+    trace: steps <= MOST_TRACED_STEPS,
     onIteration,
     ...(limitBytes === null ? {} : { deviceMemory: limitBytes }),
   });
@@ -198,11 +201,16 @@ function filesOf(session: Session | null, { run, settings }: StartRequest): RunF
   try {
     const report = session.report();
     if (report.iterations.length === 0) return null;
-    return { trace: json(toChromeTrace(session.trace(), title)), report: json(report) };
+    return { trace: json(toChromeTrace(eventsOf(session), title)), report: json(report) };
   } catch {
     // After a lost device nothing more may be known.
     return null;
   }
+}
+
+function eventsOf(session: Session): readonly TraceEvent[] {
+  const events = session.trace();
+  return events.length > 0 ? events : (session.history()?.steps ?? []).flatMap((step) => step.events);
 }
 
 function json(value: unknown): Blob {

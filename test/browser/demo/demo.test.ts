@@ -17,7 +17,7 @@ const PATIENCE_MS = 240_000;
 
 const TINY = "network=chain&depth=4&batch=2&side=16&width=8&seed=1&policy=vdnn-dyn";
 const WASM = `#${TINY}&backend=wasm&steps=5&budget=50%25`;
-const WEBGPU = `#${TINY}&backend=webgpu&steps=4&budget=50%25`;
+const WEBGPU = `#${TINY}&backend=webgpu&steps=3&budget=50%25`;
 
 describe.skipIf(absent !== undefined)(
   `the demo page${absent === undefined ? "" : ` (${absent})`}`,
@@ -54,7 +54,6 @@ describe.skipIf(absent !== undefined)(
     test("trains on wasm with stock's bits, stock fails under the same limit, and the files are what they claim to be", async () => {
       visit = await demo.visit(WASM);
       await visit.train();
-      await visit.settle();
       expect(await visit.text("#status")).toMatch(/same bits as stock/);
       expect(await visit.text("#readouts")).toMatch(/Same bits as stock\s+yes/);
       expect((await visit.row("vdnn")).at(-1)).toBe("5 of 5 steps, same bits");
@@ -75,38 +74,42 @@ describe.skipIf(absent !== undefined)(
       expectTrace(content as ChromeTrace, 5);
 
       await visit.runStock();
-      await visit.settle();
       expect((await visit.row("Stock, same limit")).at(-1)).toMatch(/^out of memory/);
       expect(await visit.text("#verdict")).toMatch(/malloc of .* refused with .* allocated/);
       expect(await visit.page.locator("#banner").isHidden()).toBe(true);
       expect(visit.errors).toEqual([]);
     });
 
+    test("is one file too, which trains when it is opened from the disk", async () => {
+      visit = await demo.openFile(WASM);
+      await visit.train();
+      expect(await visit.text("#status")).toMatch(/same bits as stock/);
+      expect((await visit.saved("Save report")).content).toMatchObject({ schema: "vdnn-report/1" });
+      expect(visit.requests.filter((url) => !/^(?:file|blob|data):/.test(url))).toEqual([]);
+      expect(visit.errors).toEqual([]);
+    });
+
     test("trains on webgpu under a cap in front of createBuffer, which stock runs into without noticing", async () => {
       visit = await demo.visit(WEBGPU);
       await visit.train();
-      await visit.settle();
       expect(await visit.text("#readouts")).toMatch(/Same bits as stock\s+yes/);
       expect(await visit.text("#facts")).toMatch(/software adapter/);
       expect(visit.errors).toEqual([]);
       await visit.runStock();
-      await visit.settle();
       expect((await visit.row("Stock, same limit")).at(-1)).toMatch(/^out of memory in step/);
       expect(await visit.text("#verdict")).toMatch(/GPUOutOfMemoryError.*does not look at that/);
       expect(visit.errors).toEqual([]);
     });
 
     test("a lost device ends the run with advice, and the next run has another device", async () => {
-      visit = await demo.visit(`${WEBGPU.replace("steps=4", "steps=5")}&fault=device-lost`);
+      visit = await demo.visit(`${WEBGPU.replace("steps=3", "steps=4")}&fault=device-lost`);
       await visit.train();
-      await visit.settle();
       expect(await visit.text("#banner")).toMatch(/The device was lost\s*ERR_BACKEND/);
       await visit.page.getByText("More", { exact: true }).click();
       await visit.page.locator("[name=fault]").selectOption("none");
       await visit.train();
-      await visit.settle();
       expect(await visit.page.locator("#banner").isHidden()).toBe(true);
-      expect((await visit.row("vdnn")).at(-1)).toBe("5 of 5 steps, same bits");
+      expect((await visit.row("vdnn")).at(-1)).toBe("4 of 4 steps, same bits");
       expect(visit.errors).toEqual([]);
     });
 
@@ -114,17 +117,15 @@ describe.skipIf(absent !== undefined)(
       visit = await demo.visit(WASM);
       const budget = visit.page.locator("[name=budget]");
       await budget.fill("plenty");
-      await visit.train();
+      await visit.page.locator("#train").click();
       await expect.poll(() => visit.text("#banner")).toMatch(/ERR_INVALID_OPTION.*expected a size such as/s);
       await budget.fill("2KiB");
       await visit.train();
-      await visit.settle();
       expect(await visit.text("#banner")).toMatch(
         /below what this network needs.*ERR_OUT_OF_MEMORY.*Raise the budget/s,
       );
       await budget.fill("60%");
       await visit.train();
-      await visit.settle();
       expect(await visit.page.locator("#banner").isHidden()).toBe(true);
       expect(await visit.text("#status")).toMatch(/^Done: vdnn trained/);
       expect(visit.errors).toEqual([]);
@@ -166,10 +167,8 @@ describe.skipIf(absent !== undefined)(
       const { page } = visit;
       expect(await violations(visit)).toEqual([]);
       await visit.train();
-      await visit.settle();
       await page.locator("[name=budget]").fill("1KiB");
       await visit.train();
-      await visit.settle();
       expect(await violations(visit)).toEqual([]);
       // Nothing is wider than the window, but what scrolls on its own.
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { build } from "vite";
 import { ARGUMENTS } from "../support/browser.ts";
@@ -15,17 +15,22 @@ const FOLDER = "some/where";
 const RUN_TIMEOUT_MS = 120_000;
 
 export interface Demo {
+  /** From a static host. */
   visit(hash?: string, options?: BrowserContextOptions): Promise<Visit>;
+  /** The page that is one file, opened from the disk. */
+  openFile(hash: string): Promise<Visit>;
   close(): Promise<void>;
 }
 
 export async function openDemo(): Promise<Demo> {
   const root = await mkdtemp(path.join(tmpdir(), "vdnn-demo-"));
   await build({ root: DEMO, logLevel: "error", build: { outDir: path.join(root, FOLDER), emptyOutDir: true } });
+  await build({ root: DEMO, mode: "file", logLevel: "error", build: { outDir: root, emptyOutDir: false } });
   const site = await serveFolder(root);
   const browser = await launch();
   return {
     visit: (hash = "", options = {}) => Visit.open(browser, `${site.url}${FOLDER}/index.html${hash}`, options),
+    openFile: (hash) => Visit.open(browser, `${pathToFileURL(path.join(root, "vdnn-demo.html")).href}${hash}`, {}),
     async close() {
       await browser.close();
       await site.close();
@@ -68,19 +73,36 @@ export class Visit {
     return visit;
   }
 
+  /** Presses the button and waits until no run goes on any more. */
   train(): Promise<void> {
-    return this.page.locator("#train").click();
+    return this.#runFrom("#train");
   }
 
   runStock(): Promise<void> {
-    return this.page.locator("#limited").click();
+    return this.#runFrom("#limited");
   }
 
-  /** Until no run goes on any more; one must have been started. */
-  async settle(): Promise<void> {
-    const idle = this.page.locator("#train[aria-disabled=false]");
-    await this.page.locator("#train[aria-disabled=true]").waitFor();
-    await idle.waitFor({ timeout: RUN_TIMEOUT_MS });
+  /** A run may be over before anybody could look for its beginning from outside. */
+  async #runFrom(button: string): Promise<void> {
+    await this.page.evaluate(
+      ([selector, timeoutMs]) =>
+        new Promise<void>((resolve, reject) => {
+          const train = document.querySelector("#train");
+          if (train === null) throw new Error("there is no button to train");
+          let began = false;
+          const observer = new MutationObserver(() => {
+            if (train.ariaDisabled === "true") began = true;
+            else if (began) {
+              observer.disconnect();
+              resolve();
+            }
+          });
+          observer.observe(train, { attributes: true });
+          document.querySelector<HTMLButtonElement>(selector)?.click();
+          setTimeout(() => reject(new Error(`the run from ${selector} did not end`)), timeoutMs);
+        }),
+      [button, RUN_TIMEOUT_MS] as const,
+    );
   }
 
   text(selector: string): Promise<string> {
