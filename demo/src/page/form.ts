@@ -106,6 +106,10 @@ export class SettingsForm {
     setText(find("#about-budget", HTMLElement, this.#form), budgetText(shareOf(this.settings.budget), stockBytes));
   }
 
+  get isRunning(): boolean {
+    return find("#train", HTMLButtonElement, this.#form).ariaDisabled === "true";
+  }
+
   /** The buttons stay where they are for the keyboard; while something runs they do nothing. */
   setRunning(running: boolean): void {
     for (const button of this.#form.querySelectorAll<HTMLButtonElement>("#train, #limited")) {

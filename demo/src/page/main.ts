@@ -14,6 +14,7 @@ import { peakInUseBytes, shownRun } from "./measures.ts";
 import { Readouts } from "./readouts.ts";
 import { showInTitle, Status } from "./status.ts";
 import type { State } from "./state.ts";
+import type { BackendName } from "../protocol.ts";
 import { trainingKey } from "../settings.ts";
 
 /** Charts are heavier than figures. */
@@ -41,7 +42,6 @@ function requestRender(): void {
 function render(): void {
   frame = 0;
   const { state } = conductor;
-  form.setRunning(state.active !== null);
   renderStop(state.active !== null);
   form.showStock(stockBytesFor(state));
   banner.render(state);
@@ -90,19 +90,21 @@ function stockBytesFor({ runs }: State): number | null {
   return isSame && reference.status === "finished" ? peakInUseBytes(reference) : null;
 }
 
-/** On a phone they are below the form. */
-function showInstruments(): void {
+/** One run, or the two of training, from the button until the last of them is over. */
+function start(run: (backends: readonly BackendName[]) => Promise<void>): void {
+  if (form.isRunning) return;
+  form.setRunning(true);
+  // On a phone the instruments are below the form.
   if (matchMedia("(max-width: 1020px)").matches) figure("instruments").scrollIntoView();
+  void run(backendsFor(form.settings.backend, devices)).finally(() => form.setRunning(false));
 }
 
 find("#controls", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  showInstruments();
-  void conductor.train(form.settings, backendsFor(form.settings.backend, devices));
+  start((backends) => conductor.train(form.settings, backends));
 });
 find("#limited", HTMLButtonElement).addEventListener("click", () => {
-  showInstruments();
-  void conductor.runLimited(form.settings, backendsFor(form.settings.backend, devices));
+  start((backends) => conductor.runLimited(form.settings, backends));
 });
 stop.addEventListener("click", () => conductor.stop());
 find("#defaults", HTMLButtonElement).addEventListener("click", () => form.toDefaults());

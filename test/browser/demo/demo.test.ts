@@ -117,7 +117,7 @@ describe.skipIf(absent !== undefined)(
       visit = await demo.visit(WASM);
       const budget = visit.page.locator("[name=budget]");
       await budget.fill("plenty");
-      await visit.page.locator("#train").click();
+      await visit.train();
       await expect.poll(() => visit.text("#banner")).toMatch(/ERR_INVALID_OPTION.*expected a size such as/s);
       await budget.fill("2KiB");
       await visit.train();
@@ -149,7 +149,7 @@ describe.skipIf(absent !== undefined)(
       await tabTo("stop");
       await keyboard.press("Enter");
       await visit.page.locator("#train[aria-disabled=false]").waitFor();
-      expect(await visit.text("#status")).toMatch(/^Stopped/);
+      await expect.poll(() => visit.text("#status")).toMatch(/^Stopped/);
       expect(await focused()).toBe("train");
       expect(await visit.page.locator("#export-report").isEnabled()).toBe(true);
       expect(visit.errors).toEqual([]);

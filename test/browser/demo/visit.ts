@@ -49,8 +49,6 @@ export class Visit {
   readonly page: Page;
   /** Errors on the console, and errors that nobody caught. */
   readonly errors: string[] = [];
-  /** Warnings on the console. */
-  readonly warnings: string[] = [];
   /** Every address that was asked for. */
   readonly requests: string[] = [];
 
@@ -60,7 +58,6 @@ export class Visit {
     page.on("pageerror", (error) => this.errors.push(error.message));
     page.on("console", (message) => {
       if (message.type() === "error") this.errors.push(message.text());
-      if (message.type() === "warning") this.warnings.push(message.text());
     });
   }
 
@@ -89,13 +86,11 @@ export class Visit {
         new Promise<void>((resolve, reject) => {
           const train = document.querySelector("#train");
           if (train === null) throw new Error("there is no button to train");
-          let began = false;
           const observer = new MutationObserver(() => {
-            if (train.ariaDisabled === "true") began = true;
-            else if (began) {
-              observer.disconnect();
-              resolve();
-            }
+            if (train.ariaDisabled === "true") return;
+            observer.disconnect();
+            // The page draws in frames, and this one may come before it in the first.
+            requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
           });
           observer.observe(train, { attributes: true });
           document.querySelector<HTMLButtonElement>(selector)?.click();
