@@ -200,12 +200,21 @@ export class AwaitingDriver {
     const { device, iteration, residency, vault, awaitEachCopy } = this.#context;
     const { follower } = iteration;
     vault.unclaim();
-    if (follower === null || awaitEachCopy) await vault.arrivals();
+    // Until a plan has shown that the update fits, anything may have to leave in it.
+    const isOpenEnded = follower?.compiled.isProven !== true && this.#isTight;
+    if (isOpenEnded) residency.copyOut();
+    if (follower === null || isOpenEnded || awaitEachCopy) await vault.arrivals();
     else await this.#arrivals.need(() => follower.readsOfNext(Number.POSITIVE_INFINITY));
     // Gradients, and whatever else outlives the passes: the program may use it when this resolves.
     if (!vault.canBlock) await this.#arrivals.need(() => residency.blocks());
     iteration.bringLate();
     await device.confirm();
+  }
+
+  /** The update makes as much again as there is now, old values included, or twice that where it makes optimizer state. */
+  get #isTight(): boolean {
+    const { ledger, room } = this.#context.residency;
+    return 3 * ledger.usedBytes > room.limitBytes;
   }
 
   async #update(optimizer: tfjs.Optimizer, grads: tfjs.NamedTensorMap, varList?: tfjs.Variable[]): Promise<void> {

@@ -3,98 +3,10 @@
  * recorded one (name, tensors, sizes), and at the first difference the follower says so and is abandoned. A wrong plan may
  * only cost time.
  */
-import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
-import { lastPrefetches } from "../plan/copies.ts";
-import type { Plan, PlanStep } from "../plan/plan.ts";
+import type { KernelIndex, TensorIndex } from "../graph/graph.ts";
 import type { Block, Entry } from "./block.ts";
-import { distinct, type Op } from "./oplog.ts";
-
-/** A plan made ready to run: the steps that follow each kernel. */
-export interface CompiledPlan {
-  readonly graph: Graph;
-  readonly plan: Plan;
-  /** Steps before the first kernel. */
-  readonly first: readonly PlanStep[];
-  /** Steps between kernel k and the next. */
-  readonly after: readonly (readonly PlanStep[])[];
-  /** Device bytes that kernel k needs beyond what is there. */
-  readonly needBytes: readonly number[];
-  /** Bytes that kernel k reads. */
-  readonly inputBytes: readonly number[];
-  /** Kernels that use a tensor, ascending. */
-  readonly uses: readonly (readonly KernelIndex[])[];
-  /** Tensors in the order in which the plan calls them back. */
-  readonly prefetches: readonly TensorIndex[];
-  /** Prefetches that leave the copy in the vault, because a later absence will need it. */
-  readonly keepingCopy: ReadonlySet<PlanStep>;
-  /** Frees of what is prefetched later. Should the copy be missing after all, they make it. */
-  readonly relyingOnCopy: ReadonlySet<PlanStep>;
-  /**
-   * Takes the kernels' times in the next iteration, ms; null when the plan was made with such. The recorded iteration ran cold
-   * and reactively, so its times are no good guide.
-   */
-  readonly timings: Float64Array | null;
-  /** It keeps the budget, and an iteration has followed it to its end. */
-  readonly isProven: boolean;
-}
-
-/** What is smaller waits for the end of its scope: freeing it early costs more than it gives. */
-export const MIN_FREE_BYTES = 1024;
-
-/**
- * @param calibrated the graph has times of an iteration that followed a plan
- * @param fits the plan keeps the budget
- */
-export function compile(graph: Graph, plan: Plan, calibrated: boolean, fits: boolean): CompiledPlan {
-  const first: PlanStep[] = [];
-  const after: PlanStep[][] = graph.kernels.map(() => []);
-  let list = first;
-  for (const step of plan.steps) {
-    if (step.kind === "compute") list = after[step.kernel] ?? [];
-    else if (step.kind !== "free" || (graph.tensors[step.tensor]?.bytes ?? 0) >= MIN_FREE_BYTES) list.push(step);
-  }
-  const uses: KernelIndex[][] = graph.tensors.map(() => []);
-  graph.kernels.forEach(({ inputs, outputs }, k) => {
-    for (const t of distinct([...inputs, ...outputs])) uses[t]?.push(k);
-  });
-  const needBytes = graph.kernels.map(({ outputs, workspaceBytes = 0 }, k) =>
-    outputs.reduce((sum, t) => sum + (uses[t]?.[0] === k ? (graph.tensors[t]?.bytes ?? 0) : 0), workspaceBytes),
-  );
-  const prefetches = plan.steps.flatMap((step) =>
-    step.kind === "prefetch" && step.tier !== "host" ? [step.tensor] : [],
-  );
-  const timings = calibrated ? null : new Float64Array(graph.kernels.length).fill(Number.NaN);
-  const isLast = lastPrefetches(graph, plan.steps);
-  const keepingCopy = new Set(plan.steps.filter((step, i) => step.kind === "prefetch" && isLast[i] === 0));
-  return {
-    graph,
-    plan,
-    first,
-    after,
-    needBytes,
-    inputBytes: graph.kernels.map(({ inputs }) => inputs.reduce((sum, t) => sum + (graph.tensors[t]?.bytes ?? 0), 0)),
-    uses,
-    prefetches,
-    keepingCopy,
-    relyingOnCopy: reliantFrees(graph, plan.steps),
-    timings,
-    isProven: calibrated && fits,
-  };
-}
-
-function reliantFrees(graph: Graph, steps: readonly PlanStep[]): Set<PlanStep> {
-  const frees = new Set<PlanStep>();
-  const comesBack = new Set<TensorIndex>();
-  for (const step of steps.toReversed()) {
-    if (step.kind === "prefetch") comesBack.add(step.tensor);
-    else if (step.kind === "free") {
-      if (comesBack.has(step.tensor)) frees.add(step);
-    } else if (step.kind !== "offload") {
-      for (const t of graph.kernels[step.kernel]?.outputs ?? []) comesBack.delete(t);
-    }
-  }
-  return frees;
-}
+import type { CompiledPlan } from "./compiled-plan.ts";
+import type { Op } from "./oplog.ts";
 
 export class Follower {
   readonly compiled: CompiledPlan;

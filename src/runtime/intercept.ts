@@ -108,6 +108,11 @@ export class Interceptor {
     return this.#steps.isWeight(block);
   }
 
+  /** The block holds what a variable held before the running iteration. */
+  isOldValue(block: Block): boolean {
+    return this.#journal.isOldValue(block);
+  }
+
   /** A kernel as TF.js runs it, for replays. */
   runOriginal(name: string, inputs: NamedTensors, attributes: object | undefined, needBytes: number): KernelResult {
     return this.#kernels.runOriginal(name, inputs, attributes, needBytes);

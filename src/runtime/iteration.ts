@@ -7,7 +7,8 @@ import type { Pass } from "../graph/graph.ts";
 import type { PlanStep, Tier } from "../plan/plan.ts";
 import type { IterationResult } from "../report/result.ts";
 import type { Block, Entry } from "./block.ts";
-import type { CompiledPlan, Follower } from "./follower.ts";
+import type { CompiledPlan } from "./compiled-plan.ts";
+import type { Follower } from "./follower.ts";
 import type { Meter } from "./meter.ts";
 import { isRandom, type Op, OpLog } from "./oplog.ts";
 import type { Planner } from "./planner.ts";
@@ -107,6 +108,8 @@ export class Iteration {
     op.needBytes = compiled.needBytes[kernel] ?? op.needBytes;
     this.log.add(op);
     follower.advance();
+    for (const tensor of compiled.holds[kernel] ?? [])
+      this.#withBlock(follower, tensor, (block) => this.#replay.hold(block));
     const steps = compiled.after[kernel];
     if (steps !== undefined && steps.length > 0) this.#carryOut(follower, steps);
     if (pass !== "forward" && compiled.prefetches.length > 0) this.#readAhead(follower);
@@ -117,6 +120,8 @@ export class Iteration {
     const follower = this.#follower;
     if (follower === null || follower.matches(op)) return follower;
     follower.unbind();
+    // Nobody else frees what was recomputed or held for that plan.
+    this.#replay.clear();
     this.#follower = this.#planner.alternative(this.log.ops, op, follower.compiled);
     if (this.#follower === null) {
       this.#deviated = true;

@@ -75,6 +75,12 @@ export class Journal {
     this.#rollbacks.clear();
   }
 
+  /** The block is kept for `undo`. */
+  isOldValue(block: Block): boolean {
+    const { ledger } = this.#context.residency;
+    return [...this.#rollbacks.values()].some(({ value }) => ledger.entry(value.dataId)?.block === block);
+  }
+
   /** A variable gives up its buffer: it is assigned or disposed. */
   #letsGo(variable: EngineVariable): void {
     const { engine, iteration, residency } = this.#context;

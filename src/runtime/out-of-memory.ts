@@ -5,7 +5,7 @@ import { smallestFeasibleBytes } from "../plan/ledger.ts";
 import type { Policy } from "../plan/policy.ts";
 import { formatBytes } from "../units.ts";
 import type { Block } from "./block.ts";
-import type { CompiledPlan } from "./follower.ts";
+import type { CompiledPlan } from "./compiled-plan.ts";
 import type { OpLog } from "./oplog.ts";
 
 export interface Shortage {
@@ -18,6 +18,10 @@ export interface Shortage {
   readonly isWeight: (block: Block) => boolean;
   readonly log: OpLog;
   readonly isInUse: (block: Block) => boolean;
+  /** The block is of a size that moves. */
+  readonly isMovable: (block: Block) => boolean;
+  /** What the session itself keeps for a while: old values of variables, what it recomputed. */
+  readonly isOwn: (block: Block) => boolean;
   /** The plan that was being followed, whose graph knows the rest of the iteration. */
   readonly compiled: CompiledPlan | null;
   /** The error of the device's own allocator, where the budget had room and the device had not. */
@@ -31,7 +35,7 @@ interface LiveGroup {
 }
 
 export function outOfMemory(shortage: Shortage): VdnnError {
-  const { layer, needBytes, usedBytes, budgetBytes, policy, compiled } = shortage;
+  const { layer, needBytes, usedBytes, budgetBytes, policy, compiled, blocks, isMovable } = shortage;
   const freeBytes = Math.max(0, budgetBytes - usedBytes);
   const free =
     shortage.refusal === undefined
@@ -41,7 +45,8 @@ export function outOfMemory(shortage: Shortage): VdnnError {
   const feasible = smallestFeasible(shortage);
   const advice = remedies(policy, live);
   const liveText = live.map(({ what, bytes, count }) => `${count} ${what} ${formatBytes(bytes)}`).join(", ");
-  const known = compiled === null ? "at least " : "";
+  const isLowerBound = compiled === null || blocks.some((block) => !isMovable(block));
+  const known = isLowerBound ? "at least " : "";
   return new VdnnError(
     "ERR_OUT_OF_MEMORY",
     `${layer} needs ${formatBytes(needBytes)} but ${free} and nothing more can leave under policy ${policy.name}; live: ${liveText}; smallest feasible device budget: ${known}` +
@@ -54,14 +59,14 @@ export function outOfMemory(shortage: Shortage): VdnnError {
       live: live.map(({ what, bytes, count }) => ({ what, bytes, count })),
       largest: largest(shortage),
       smallestFeasibleBytes: feasible,
-      smallestFeasibleIsLowerBound: compiled === null,
+      smallestFeasibleIsLowerBound: isLowerBound,
       remedies: advice,
     },
     shortage.refusal === undefined ? undefined : { cause: shortage.refusal },
   );
 }
 
-function liveGroups({ blocks, isWeight, isInUse, log }: Shortage): LiveGroup[] {
+function liveGroups({ blocks, isWeight, isInUse, isOwn, log }: Shortage): LiveGroup[] {
   const groups = new Map<string, LiveGroup>();
   for (const block of blocks) {
     if (block.residency !== "device" || block.bytes === 0) continue;
@@ -73,9 +78,11 @@ function liveGroups({ blocks, isWeight, isInUse, log }: Shortage): LiveGroup[] {
           ? "inputs of this kernel"
           : log.origin(block)?.pass === "backward"
             ? "gradients"
-            : log.origin(block) === null
-              ? "tensors of the program"
-              : "activations";
+            : isOwn(block)
+              ? "old values and recomputed tensors"
+              : log.origin(block) === null
+                ? "tensors of the program"
+                : "activations";
     const group = groups.get(what) ?? { what, bytes: 0, count: 0 };
     group.bytes += block.bytes;
     group.count++;
@@ -100,13 +107,14 @@ function largest({
 
 /**
  * With a recorded graph: what may not move plus the hungriest kernel. Before that, only what this kernel needs is known, so
- * the figure is a lower bound.
+ * the figure is a lower bound. It is one too where small tensors stay on the device, because it depends on how many there are.
  */
-function smallestFeasible({ compiled, blocks, isWeight, isInUse, needBytes, policy, usedBytes }: Shortage): number {
+function smallestFeasible(shortage: Shortage): number {
+  const { compiled, blocks, isWeight, isInUse, isMovable, needBytes, policy, usedBytes } = shortage;
   if (!policy.mayOffload) return usedBytes + needBytes;
   let fixed = 0;
   for (const block of blocks) {
-    if (block.residency === "device" && (isWeight(block) || isInUse(block))) fixed += block.bytes;
+    if (block.residency === "device" && (isWeight(block) || isInUse(block) || !isMovable(block))) fixed += block.bytes;
   }
   const here = fixed + needBytes;
   if (compiled === null) return here;

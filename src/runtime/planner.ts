@@ -7,7 +7,8 @@ import type { Graph } from "../graph/graph.ts";
 import { makePlan } from "../plan/make.ts";
 import type { Effort, Machine, Policy } from "../plan/policy.ts";
 import type { PlanSummary } from "../report/result.ts";
-import { type CompiledPlan, compile, Follower } from "./follower.ts";
+import { type CompiledPlan, compile } from "./compiled-plan.ts";
+import { Follower } from "./follower.ts";
 import type { Op } from "./oplog.ts";
 
 /** Signatures kept; a program with more of them records some again. */

@@ -4,10 +4,11 @@
  * result is the same to the bit.
  *
  * A dropped dataId that tensors still point to adopts the result. An intermediate whose tensors are all disposed gets a
- * *stand-in* tensor, which the replay owns and frees when the plan does or when the iteration ends.
+ * *stand-in* tensor, which the replay owns and frees when the plan does or when the iteration ends. What the plan will read after
+ * the program's last use of it is held by a stand-in from then on.
  */
 import { VdnnError } from "../errors.ts";
-import type { Block, Entry } from "./block.ts";
+import { type Block, type Entry, firstAlive } from "./block.ts";
 import {
   type DType,
   type Engine,
@@ -103,17 +104,38 @@ export class Replay {
     );
   }
 
-  /** Frees the stand-in that lives in a block. False when the block is not one. */
+  /** Keeps what is in a block beyond its last tensor of the program. */
+  hold(block: Block): void {
+    const { engine } = this.#context;
+    const entry = firstAlive(block);
+    if (entry === undefined || this.#standIns.has(entry)) return;
+    const { dataId, shape, dtype } = entry;
+    // Wherever the data is: the engine's own count is asked of whoever holds it.
+    engine.state.tensorInfo.get(dataId)?.backend.incRef(dataId);
+    const tensor = engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+    tensor.kept = true;
+    this.#standIns.set(entry, tensor);
+  }
+
+  /** A stand-in lives in the block, and nothing of the program. */
+  owns(block: Block): boolean {
+    const { ledger } = this.#context.residency;
+    return [...this.#standIns].some(([entry, { dataId }]) => !entry.alive && ledger.entry(dataId)?.block === block);
+  }
+
+  /** Lets go of the stand-ins that live in a block. True when that was the end of it. */
   release(block: Block): boolean {
+    let found = false;
     for (const [entry, tensor] of this.#standIns) {
       if (this.#context.residency.ledger.entry(tensor.dataId)?.block !== block) continue;
       this.#standIns.delete(entry);
       tensor.dispose();
-      return true;
+      found = true;
     }
-    return false;
+    return found && firstAlive(block) === undefined;
   }
 
+  /** Lets go of every stand-in. */
   clear(): void {
     for (const tensor of this.#standIns.values()) tensor.dispose();
     this.#standIns.clear();
@@ -127,10 +149,10 @@ export class Replay {
 
   #settle(tensor: EngineTensor, entry: Entry | undefined): void {
     const { engine, residency } = this.#context;
-    if (entry === undefined || (entry.alive && entry.block.residency !== "dropped") || this.#standIns.has(entry)) {
-      tensor.dispose();
-    } else if (entry.alive) {
+    if (entry?.alive === true && entry.block.residency === "dropped") {
       residency.transfers.restoreFrom(entry.block, tensor.dataId);
+      tensor.dispose();
+    } else if (entry === undefined || entry.alive || this.#standIns.has(entry)) {
       tensor.dispose();
     } else {
       this.#standIns.set(entry, engine.keep(tensor));

@@ -114,6 +114,21 @@ export class Residency {
     }
   }
 
+  /**
+   * Copies to the host what is on the device, as far as there is room, and leaves it there: then it can leave and come back in a
+   * stretch that cannot wait.
+   */
+  copyOut(): void {
+    for (const block of this.blocks()) {
+      try {
+        this.transfers.copy(block, -block.lastTouch);
+      } catch (error) {
+        if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;
+        return;
+      }
+    }
+  }
+
   /** Makes sure that the block is on the device. @param keepCopy leaves the copy in the vault, for the next absence */
   ensure(block: Block, planned: boolean, keepCopy = false): void {
     if (block.residency === "device") return;

@@ -15,7 +15,7 @@ import type { IterationResult, SessionReport, TraceEvent } from "../report/resul
 import { formatBytes } from "../units.ts";
 import { AwaitingDriver, type VariableGradients } from "./awaiting.ts";
 import type { Block } from "./block.ts";
-import { type CompiledPlan, MIN_FREE_BYTES } from "./follower.ts";
+import { type CompiledPlan, MIN_FREE_BYTES } from "./compiled-plan.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Interceptor } from "./intercept.ts";
 import { Iteration, LOOK_AHEAD } from "./iteration.ts";
@@ -187,6 +187,11 @@ export class Session {
   /** Exact device bytes now. */
   get deviceBytes(): number {
     return this.#residency.ledger.usedBytes;
+  }
+
+  /** Bytes in host memory now, those on their way there included. */
+  get hostBytes(): number {
+    return this.#vault.stats.hostBytes;
   }
 
   /** Bytes that are allocated on the device now, freed buffers in the backend's pool included; where the backend tells. */
@@ -470,6 +475,8 @@ export class Session {
       isWeight: (block) => this.#interceptor.isWeight(block),
       log: this.#iteration.log,
       isInUse: (block) => residency.clock.isInUse(block),
+      isMovable: (block) => residency.transfers.isMovable(block),
+      isOwn: (block) => this.#interceptor.isOldValue(block) || this.#iteration.replay.owns(block),
       compiled: this.#iteration.follower?.compiled ?? null,
       refusal,
     });

@@ -113,9 +113,13 @@ export class Steps {
   close(): void {
     const { iteration, finished } = this.#context;
     if (iteration.isSuspended || this.#confirming) return;
-    if (iteration.isOpen) finished();
-    this.#journal.commit();
-    this.#weights = new Set();
+    try {
+      if (iteration.isOpen) finished();
+    } finally {
+      // Also when a callback of the program threw.
+      this.#journal.commit();
+      this.#weights = new Set();
+    }
   }
 
   /** The step failed: everything is as before it. */

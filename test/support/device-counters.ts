@@ -6,6 +6,8 @@ export interface DeviceCounter {
   readonly peakBytes: number;
   /** Buffers or textures. */
   readonly count: number;
+  /** Buffers that the processor can map; not among those. */
+  readonly mappable: number;
   /** The peak begins anew. */
   restart(): void;
   end(): void;
@@ -15,6 +17,7 @@ class Counter {
   bytes = 0;
   peakBytes = 0;
   count = 0;
+  mappable = 0;
 
   add(bytes: number): void {
     this.bytes += bytes;
@@ -49,11 +52,13 @@ export function countBuffers(tf: TensorFlow): DeviceCounter {
   const create = device.createBuffer;
   const counter = new Counter();
   const watch = (buffer: GpuBuffer): void => {
-    if ((buffer.usage & 3) !== 0) return;
-    counter.add(buffer.size);
+    const isMappable = (buffer.usage & 3) !== 0;
+    if (isMappable) counter.mappable++;
+    else counter.add(buffer.size);
     const destroy = buffer.destroy.bind(buffer);
     buffer.destroy = () => {
-      counter.remove(buffer.size);
+      if (isMappable) counter.mappable--;
+      else counter.remove(buffer.size);
       Reflect.deleteProperty(buffer, "destroy");
       destroy();
     };
