@@ -2,6 +2,7 @@
  * What differs per TF.js backend, behind one interface: copy out, copy in, release, adopt. An adapter moves the bytes of one
  * dataId; it keeps no tables and decides nothing.
  */
+import type { VdnnError } from "../errors.ts";
 import type {
   DataId,
   DataStorage,
@@ -80,6 +81,14 @@ export interface DeviceBound {
   readonly limitBytes: () => number;
   /** Tensors leave until their bytes are less by at least this. @throws VdnnError `ERR_OUT_OF_MEMORY` when none may */
   readonly release: (bytes: number) => void;
+  /** The error of a buffer that the device does not make whatever the budget. */
+  readonly tooLarge: (bytes: number, limit: DeviceLimit) => VdnnError;
+}
+
+/** The largest buffer that a device makes, by the name that its API has for that. */
+export interface DeviceLimit {
+  readonly name: string;
+  readonly bytes: number;
 }
 
 /** Finishes a queued copy: resolves when `host` holds the bytes. */
@@ -109,6 +118,8 @@ export interface AsynchronousDevice {
    * @throws VdnnError `ERR_OUT_OF_MEMORY`, `ERR_BACKEND` for what the device refused, once
    */
   confirm(): Promise<void>;
+  /** The device is gone, and the data on it. */
+  readonly isLost: boolean;
   /** Resolves when everything that was queued has run. */
   finish(): Promise<void>;
 }

@@ -10,7 +10,7 @@ import * as util from "node:util";
 import { VdnnError } from "../errors.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import { registerWasmTrainingKernels } from "./wasm-kernels.ts";
-import { provideWebGpu } from "./webgpu-loader.ts";
+import { NO_ADAPTER, provideWebGpu } from "./webgpu-loader.ts";
 
 export type BackendName = "tensorflow" | "wasm" | "webgpu" | "cpu";
 
@@ -39,7 +39,7 @@ export interface BackendProbe {
   readonly adapter?: string;
   /** Why it does not work. */
   readonly reason?: string;
-  /** A command that may mend it. */
+  /** What may mend it: a command, mostly. */
   readonly remedy?: string;
 }
 
@@ -56,6 +56,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
   "@tensorflow/tfjs-node-gpu": "npm run native -- --package tfjs-node-gpu",
   "@tensorflow/tfjs-backend-webgpu": "npm install webgpu",
 };
+/** Where WebGPU is there and nothing is behind it. */
+const DRIVER_REMEDY =
+  "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers), or name one with VK_ICD_FILENAMES, such as SwiftShader's " +
+  "vk_swiftshader_icd.json";
 /** A child that loads TensorFlow and multiplies two small matrices takes about a second. */
 const PROBE_TIMEOUT_MS = 60_000;
 
@@ -164,15 +168,15 @@ async function choosePackage(): Promise<string> {
 }
 
 function unavailable(backend: BackendName, packageName: string, reason: string, cause?: unknown): VdnnError {
-  const remedy = REMEDIES[packageName] ?? "npm ci";
-  const message = `backend ${backend} does not start: ${packageName}: ${reason}; mend it with \`${remedy}\``;
+  const remedy = remedyFor(packageName, reason);
+  const message = `backend ${backend} does not start: ${packageName}: ${reason}; mend it: ${remedy}`;
   return new VdnnError("ERR_BACKEND", message, { backend, packageName, reason, remedy }, { cause });
 }
 
 async function probe(backend: BackendName, packageName: string): Promise<BackendProbe> {
-  const remedy = REMEDIES[packageName] ?? "npm ci";
   const absent = absence(packageName);
-  if (absent !== undefined) return { backend, packageName, works: false, reason: absent, remedy };
+  if (absent !== undefined)
+    return { backend, packageName, works: false, reason: absent, remedy: remedyFor(packageName, absent) };
   const script = `
     const util = require("node:util");
     util.isNullOrUndefined ??= (value) => value === null || value === undefined;
@@ -209,8 +213,13 @@ async function probe(backend: BackendName, packageName: string): Promise<Backend
     const { stderr = "", signal, code } = error as { stderr?: string; signal?: string; code?: unknown };
     const thrown = /^\w*Error: (.*)$/m.exec(stderr)?.[1];
     const reason = thrown ?? `loading it ended with ${signal ?? `exit code ${String(code)}`}`;
-    return { backend, packageName, works: false, reason, remedy };
+    return { backend, packageName, works: false, reason, remedy: remedyFor(packageName, reason) };
   }
+}
+
+function remedyFor(packageName: string, reason: string): string {
+  if (reason.startsWith(NO_ADAPTER)) return DRIVER_REMEDY;
+  return REMEDIES[packageName] ?? "npm ci";
 }
 
 /** Why a package is not there, or undefined. npm leaves native packages without their addon where install scripts are off. */

@@ -30,6 +30,7 @@ export interface GpuError {
 }
 
 export interface GpuDevice {
+  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
   readonly lost: Promise<{ readonly reason?: string; readonly message?: string }>;
   readonly queue: {
     writeBuffer(buffer: GpuBuffer, offset: number, data: ArrayBuffer, dataOffset: number, bytes: number): void;

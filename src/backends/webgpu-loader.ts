@@ -12,6 +12,9 @@ interface WebGpuPackage {
   readonly create: (options: readonly string[]) => Gpu;
 }
 
+/** How the error of a missing adapter begins. */
+export const NO_ADAPTER = "no WebGPU adapter was found";
+
 /** Dawn loses its devices when the object that they came from is collected. */
 let provided: Gpu | null = null;
 
@@ -29,5 +32,5 @@ export async function provideWebGpu(): Promise<void> {
     } else Object.defineProperty(scope.navigator, "gpu", { value: provided, configurable: true });
   }
   if ((await scope.navigator?.gpu?.requestAdapter()) !== null) return;
-  throw new Error("no WebGPU adapter was found; install a driver (Vulkan on Linux; VK_ICD_FILENAMES can name one)");
+  throw new Error(NO_ADAPTER);
 }

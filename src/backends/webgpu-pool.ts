@@ -12,13 +12,14 @@
  */
 import { VdnnError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
-import type { DeviceBound } from "./adapter.ts";
+import type { DeviceBound, DeviceLimit } from "./adapter.ts";
 import {
   type BufferManager,
   type GpuBuffer,
   type GpuError,
   isMappable,
   submit,
+  USAGE,
   type WebGpuBackend,
 } from "./webgpu-device.ts";
 
@@ -31,6 +32,7 @@ export class WebGpuPool {
   /** Answers of the device to allocations, still on their way. */
   readonly #answers = new Set<Promise<void>>();
   #failure: VdnnError | null = null;
+  #isLost = false;
   #allocatedBytes: number;
   #peakBytes: number;
   #ticks = 0;
@@ -56,6 +58,11 @@ export class WebGpuPool {
     return this.#peakBytes;
   }
 
+  /** The device is gone. It stays so. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** Starts watching the backend's buffers and the device's errors. */
   install(): void {
     const { bufferManager, device } = this.#backend;
@@ -63,6 +70,7 @@ export class WebGpuPool {
     bufferManager.releaseBuffer = (buffer, reuse) => this.#release(buffer, reuse);
     device.addEventListener("uncapturederror", this.#uncaptured);
     void device.lost.then(({ reason, message }) => {
+      this.#isLost = true;
       this.#failure = new VdnnError(
         "ERR_BACKEND",
         `the WebGPU device was lost (${reason ?? "unknown"}): ${message ?? ""}; its tensors are gone: set the backend up again, ` +
@@ -88,13 +96,14 @@ export class WebGpuPool {
     while (this.#answers.size > 0) await Promise.all(this.#answers);
     const failure = this.#failure;
     if (failure === null) return;
-    // A lost device stays lost.
-    if (failure.details["reason"] === undefined) this.#failure = null;
+    if (!this.#isLost) this.#failure = null;
     throw failure;
   }
 
   #acquire(bytes: number, usage: number, mapped?: boolean, reuse = true): GpuBuffer {
     if (isMappable(usage)) return this.#stock.acquireBuffer(bytes, usage, mapped, reuse);
+    const limit = this.#limitOf(usage);
+    if (bytes > limit.bytes) throw this.#bound.tooLarge(bytes, limit);
     const key = `${bytes}_${usage}`;
     this.#lastUse.set(key, ++this.#ticks);
     if (reuse && this.#hasFree(key)) return this.#stock.acquireBuffer(bytes, usage, mapped, reuse);
@@ -110,6 +119,14 @@ export class WebGpuPool {
       this.#trim(bytes);
     }
     return this.#allocate(bytes, usage, mapped, reuse);
+  }
+
+  /** Beyond it the device only reports a validation error, after the kernel. */
+  #limitOf(usage: number): DeviceLimit {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#backend.device.limits;
+    return (usage & USAGE.storage) !== 0 && maxStorageBufferBindingSize < maxBufferSize
+      ? { name: "maxStorageBufferBindingSize", bytes: maxStorageBufferBindingSize }
+      : { name: "maxBufferSize", bytes: maxBufferSize };
   }
 
   #exceeds(bytes: number): boolean {

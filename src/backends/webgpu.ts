@@ -121,6 +121,9 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
         return (host) => unstage(staging, (mapped) => host.set(new Uint8Array(mapped)));
       },
       decode: (host, dtype) => (dtype === "bool" ? Uint8Array.from(elements(dtype, host)) : viewAs(dtype, host)),
+      get isLost() {
+        return pool?.isLost ?? false;
+      },
       confirm: () => pool?.confirm() ?? Promise.resolve(),
       finish: () => backend.device.queue.onSubmittedWorkDone(),
     },

@@ -10,7 +10,7 @@ export async function chooseBackend(asked: BackendName | undefined): Promise<Bac
   if (isThere && working !== undefined) return asked ?? working;
   const failures = probes
     .filter(({ backend, works }) => !works && (asked === undefined || backend === asked))
-    .map(({ packageName, reason = "", remedy = "" }) => `${packageName}: ${reason}; mend it with \`${remedy}\``);
+    .map(({ packageName, reason = "", remedy = "" }) => `${packageName}: ${reason}; mend it: ${remedy}`);
   throw new VdnnError("ERR_BACKEND", `backend ${asked ?? "of any kind"} does not start: ${failures.join(", ")}`, {
     backend: asked,
     failures,

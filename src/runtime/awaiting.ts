@@ -54,6 +54,7 @@ export class AwaitingDriver {
   readonly #turns = new PQueue({ concurrency: 1 });
   readonly #arrivals: Arrivals;
   #copiesAwaited = 0;
+  #isClosed = false;
 
   constructor(context: AwaitingContext) {
     this.#context = context;
@@ -75,6 +76,15 @@ export class AwaitingDriver {
   async idle(): Promise<void> {
     await this.#turns.onIdle();
     await this.#context.vault.arrivals();
+  }
+
+  /** No training call awaits from now on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   variableGrads(f: Loss, varList?: tfjs.Variable[]): Promise<VariableGradients> {

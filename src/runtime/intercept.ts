@@ -103,6 +103,11 @@ export class Interceptor {
     return this.#kernels.layer;
   }
 
+  /** Kernel that runs or ran last. */
+  get kernel(): string {
+    return this.#kernels.name;
+  }
+
   /** The block holds a weight of the running iteration. */
   isWeight(block: Block): boolean {
     return this.#steps.isWeight(block);

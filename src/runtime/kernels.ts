@@ -58,6 +58,11 @@ export class Kernels {
     return layers.current ?? `${this.#kernelName}_${iteration.log.ops.length}`;
   }
 
+  /** Kernel that runs or ran last. */
+  get name(): string {
+    return this.#kernelName;
+  }
+
   /** The engine's `runKernel`. */
   run(name: string, inputs: NamedTensors, attributes: object | undefined): KernelResult {
     if (this.#depth > 0) return this.#call(name, inputs, attributes);

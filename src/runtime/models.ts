@@ -60,8 +60,10 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
   /** Takes the step that a training function minimizes. */
   let take: ((step: BegunStep) => void) | null = null;
 
-  const begin = (): Promise<void> =>
-    new Promise((begun, failed) => {
+  const begin = async (): Promise<void> => {
+    // The session was disposed in the middle of `fit`: the rest of it is stock TF.js.
+    if (driver.isClosed) return;
+    await new Promise<void>((begun, failed) => {
       void driver
         .turn(
           () =>
@@ -72,6 +74,7 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
         )
         .catch(failed);
     });
+  };
   const end = async (): Promise<void> => {
     const mine = turn;
     if (mine === null) return;

@@ -1,4 +1,5 @@
 /** The error of a budget that cannot be kept: what was needed, what is there, and what would help. */
+import type { DeviceLimit } from "../backends/adapter.ts";
 import { VdnnError } from "../errors.ts";
 import { existsBefore } from "../graph/lifetimes.ts";
 import { smallestFeasibleBytes } from "../plan/ledger.ts";
@@ -46,16 +47,22 @@ export function outOfMemory(shortage: Shortage): VdnnError {
   const advice = remedies(policy, live);
   const liveText = live.map(({ what, bytes, count }) => `${count} ${what} ${formatBytes(bytes)}`).join(", ");
   const isLowerBound = compiled === null || blocks.some((block) => !isMovable(block));
+  const weightBytes = bytesOfWeights(shortage);
+  const hopeless =
+    weightBytes > budgetBytes
+      ? `the weights alone need ${formatBytes(weightBytes)}, more than the device budget of ${formatBytes(budgetBytes)}; `
+      : "";
   const known = isLowerBound ? "at least " : "";
   return new VdnnError(
     "ERR_OUT_OF_MEMORY",
-    `${layer} needs ${formatBytes(needBytes)} but ${free} and nothing more can leave under policy ${policy.name}; live: ${liveText}; smallest feasible device budget: ${known}` +
+    `${hopeless}${layer} needs ${formatBytes(needBytes)} but ${free} and nothing more can leave under policy ${policy.name}; live: ${liveText}; smallest feasible device budget: ${known}` +
       `${formatBytes(feasible)}; ${advice.join(", or ")}`,
     {
       layer,
       neededBytes: needBytes,
       freeBytes,
       capacityBytes: budgetBytes,
+      weightBytes,
       live: live.map(({ what, bytes, count }) => ({ what, bytes, count })),
       largest: largest(shortage),
       smallestFeasibleBytes: feasible,
@@ -63,6 +70,30 @@ export function outOfMemory(shortage: Shortage): VdnnError {
       remedies: advice,
     },
     shortage.refusal === undefined ? undefined : { cause: shortage.refusal },
+  );
+}
+
+/** Of the running iteration, wherever they are. */
+function bytesOfWeights({ blocks, isWeight }: Shortage): number {
+  let bytes = 0;
+  for (const block of blocks) if (isWeight(block)) bytes += block.bytes;
+  return bytes;
+}
+
+/** The error of a buffer that the device does not make, however much memory is free. */
+export function tooLarge(layer: string, kernel: string, bytes: number, limit: DeviceLimit): VdnnError {
+  return new VdnnError(
+    "ERR_OUT_OF_MEMORY",
+    `${layer || "a tensor made outside training"} needs one tensor of ${formatBytes(bytes)}${kernel === "" ? "" : ` for ${kernel}`}, ` +
+      `and this device makes none above ${formatBytes(limit.bytes)} (${limit.name}); lower the batch size or split the layer`,
+    {
+      layer,
+      kernel,
+      neededBytes: bytes,
+      limit: limit.name,
+      capacityBytes: limit.bytes,
+      remedies: ["lower the batch size", "split the layer"],
+    },
   );
 }
 

@@ -2,7 +2,7 @@
  * Room on the device: others leave before something new would exceed the budget, and when the device's own allocator refuses
  * although the budget had room. Only the budget is hard; the limit is what the device has shown to have, where that is less.
  */
-import type { DeviceAdapter } from "../backends/adapter.ts";
+import type { DeviceAdapter, DeviceLimit } from "../backends/adapter.ts";
 import { hasCode, type VdnnError } from "../errors.ts";
 import { MIB } from "../units.ts";
 import type { Block } from "./block.ts";
@@ -18,6 +18,8 @@ export interface RoomPolicy {
   readonly nextUse: (block: Block) => number;
   /** Says why `needBytes` cannot be had. @param refusal the error of the device's own allocator, where that was the cause */
   readonly outOfMemory: (needBytes: number, refusal?: unknown) => VdnnError;
+  /** Says that no budget would do: the device makes no such buffer. */
+  readonly tooLarge: (bytes: number, limit: DeviceLimit) => VdnnError;
   /** The device's own allocator refused although the budget had room; `limitBytes` has come down. */
   readonly refused: (needBytes: number) => void;
 }
@@ -63,6 +65,7 @@ export class Room {
       allocator?.bound({
         limitBytes: () => (this.#settling ? Number.POSITIVE_INFINITY : this.#limitBytes + allocator.reservedBytes),
         release: (bytes) => this.#release(bytes),
+        tooLarge: this.#options.tooLarge,
       }) ?? this.#endBound;
   }
 

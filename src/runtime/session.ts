@@ -25,7 +25,7 @@ import { awaitInModels } from "./models.ts";
 import { isRandom } from "./oplog.ts";
 import { interceptOptimizers } from "./optimizers.ts";
 import type { SessionOptions } from "./options.ts";
-import { outOfMemory } from "./out-of-memory.ts";
+import { outOfMemory, tooLarge } from "./out-of-memory.ts";
 import { Planner, type Room } from "./planner.ts";
 import { Recording } from "./recording.ts";
 import { Residency } from "./residency.ts";
@@ -113,6 +113,7 @@ export class Session {
       rebuild: (block) => this.#iteration.replay.rebuild(block),
       outlivesStep: (block) => this.#outlivesStep(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
+      tooLarge: (bytes, limit) => tooLarge(this.#interceptor.layer, this.#interceptor.kernel, bytes, limit),
       refused: (needBytes) => this.#refused(needBytes),
     });
     this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, () => this.#interceptor.layer, {
@@ -174,14 +175,16 @@ export class Session {
     returnCost: boolean = false,
     varList?: tfjs.Variable[],
   ): Promise<tfjs.Scalar | null> {
-    return this.#driver === null
+    return this.#driver === null || !this.#attached
       ? optimizer.minimize(f, returnCost, varList)
       : this.#driver.minimize(optimizer, f, returnCost, varList);
   }
 
   /** `tf.variableGrads` that can wait for copies. */
   async variableGrads(f: () => tfjs.Scalar, varList?: tfjs.Variable[]): Promise<VariableGradients> {
-    return this.#driver === null ? this.#tf.variableGrads(f, varList) : this.#driver.variableGrads(f, varList);
+    return this.#driver === null || !this.#attached
+      ? this.#tf.variableGrads(f, varList)
+      : this.#driver.variableGrads(f, varList);
   }
 
   /** Exact device bytes now. */
@@ -255,10 +258,16 @@ export class Session {
   /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */
   async dispose(): Promise<void> {
     await this.#driver?.idle();
-    if (this.#attached && !this.#vault.canBlock) await this.#residency.settleLater();
+    this.#driver?.close();
+    if (this.#attached && !this.#vault.canBlock && !this.#isLost) await this.#residency.settleLater();
     this.detach();
     await this.#vault.close();
     await this.#offloadStream?.close();
+  }
+
+  /** The device is gone: there is nothing to bring data back to. */
+  get #isLost(): boolean {
+    return this.#residency.adapter.asynchronous?.isLost === true;
   }
 
   /** The synchronous part of `dispose`; the spill streams end with the process. */
@@ -266,7 +275,7 @@ export class Session {
     if (!this.#attached) return;
     this.#interceptor.close();
     // The one step that can fail. The session goes on then, and can be disposed when tensors were.
-    this.#residency.settle();
+    if (!this.#isLost) this.#residency.settle();
     this.#attached = false;
     this.#restoreModels();
     this.#restoreOptimizers();

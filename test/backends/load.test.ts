@@ -59,11 +59,11 @@ describe("probeBackends", () => {
     }
   });
 
-  it("gives a reason and a command for what does not work", () => {
+  it("gives a reason and a remedy for what does not work", () => {
     for (const { works, reason, remedy } of probes) {
       if (works) continue;
       expect(reason).toMatch(/\w/);
-      expect(remedy).toMatch(/^npm (run native|ci|install webgpu)/);
+      expect(remedy).toMatch(/^npm (run native|ci|install webgpu)|^install a Vulkan driver/);
     }
   });
 });

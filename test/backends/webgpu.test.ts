@@ -13,13 +13,7 @@ import { whyNoWebGpu } from "../support/webgpu.ts";
 const TIMEOUT_MS = 300_000;
 const absent = await whyNoWebGpu();
 
-interface Device {
-  popErrorScope(): Promise<unknown>;
-  destroy(): void;
-}
-
 let tf: typeof tfjs;
-let device: Device;
 
 async function within<T>(options: VirtualizeOptions, work: (session: Session) => Promise<T>): Promise<T> {
   const session = await virtualize(tf, options);
@@ -44,7 +38,6 @@ describe.skipIf(absent !== undefined)(
   () => {
     beforeAll(async () => {
       ({ tf } = await loadTensorFlow("webgpu"));
-      ({ device } = tf.backend() as unknown as { device: Device });
     }, TIMEOUT_MS);
 
     describe("training calls", () => {
@@ -165,81 +158,33 @@ describe.skipIf(absent !== undefined)(
         });
       });
 
-      test("over a slow bus, a step whose copies run beside compute beats one that awaits each copy", async () => {
+      test("over a slow bus, a step goes on while copies travel, except where each is awaited", async () => {
         const restore = slowBus(25);
-        const bestMs = async (awaitEachCopy: boolean): Promise<number> =>
-          within({ policy: "vdnn-all", awaitEachCopy }, async (session) => {
+        /** Times that the driver went on with a copy still on its way. */
+        const wentOn = async (awaitEachCopy: boolean): Promise<number> =>
+          within({ policy: "vdnn-all", awaitEachCopy, trace: true }, async (session) => {
             const net = perceptron(tf);
-            const times: number[] = [];
-            for (let i = 0; i < 8; i++) {
-              const start = performance.now();
-              await session.minimize(net.optimizer, net.loss, false, net.weights);
-              if (i > 1) times.push(performance.now() - start);
-            }
+            for (let i = 0; i < 3; i++) await session.minimize(net.optimizer, net.loss, false, net.weights);
             expect(session.report().iterations.at(-1)?.offloadBytes).toBeGreaterThan(0);
             net.dispose();
-            return Math.min(...times);
+            const spans = session.trace().flatMap((event) => (event.kind === "span" ? [event] : []));
+            const copies = spans.filter(({ name }) => name === "to the host");
+            const waits = spans.filter(({ name }) => name === "wait for copies");
+            return waits.filter((wait) => {
+              const end = wait.startMs + wait.durationMs;
+              return copies.some(({ startMs, durationMs }) => startMs < end && end < startMs + durationMs);
+            }).length;
           });
         try {
-          // In both orders, because what runs later finds more in caches.
-          const runs = [await bestMs(false), await bestMs(true), await bestMs(true), await bestMs(false)] as const;
-          expect(Math.min(runs[0], runs[3])).toBeLessThan(Math.min(runs[1], runs[2]));
+          expect(await wentOn(true)).toBe(0);
+          expect(await wentOn(false)).toBeGreaterThan(0);
         } finally {
           restore();
         }
       });
     });
-
-    describe("a device that fails", () => {
-      test("a refused allocation undoes the step, and training goes on", async () => {
-        const expected = await stockBits(1);
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          const step = () => session.minimize(net.optimizer, net.loss, false, net.weights);
-          await step();
-          const before = await net.bits();
-          expect(before).toBe(expected);
-          // Sizes that no buffer in the pool has.
-          const wide = tf.concat([net.x, net.x, net.x]);
-          const wideStep = () => session.minimize(net.optimizer, () => net.lossOf(wide), false, net.weights);
-          const restore = refuseNextAllocation();
-          await expect(wideStep()).rejects.toMatchObject({ code: "ERR_OUT_OF_MEMORY" });
-          restore();
-          expect(await net.bits()).toBe(before);
-          await wideStep();
-          expect(await net.bits()).not.toBe(before);
-          wide.dispose();
-          net.dispose();
-        });
-      });
-
-      // The last one: there is no device after it.
-      test("a lost device is a typed error", async () => {
-        const session = await virtualize(tf, { policy: "vdnn-all" });
-        const net = perceptron(tf);
-        await session.minimize(net.optimizer, net.loss, false, net.weights);
-        const step = session.minimize(net.optimizer, net.loss, false, net.weights);
-        device.destroy();
-        await expect(step).rejects.toMatchObject({ code: "ERR_BACKEND" });
-        await expect(session.minimize(net.optimizer, net.loss, false, net.weights)).rejects.toMatchObject({
-          code: "ERR_BACKEND",
-        });
-      });
-    });
   },
 );
-
-function refuseNextAllocation(): () => void {
-  const pop = device.popErrorScope;
-  const { GPUOutOfMemoryError } = globalThis as unknown as { GPUOutOfMemoryError: new (message: string) => object };
-  const restore = (): void => void Reflect.deleteProperty(device, "popErrorScope");
-  device.popErrorScope = async () => {
-    restore();
-    await pop.call(device);
-    return new GPUOutOfMemoryError("refused by a test");
-  };
-  return restore;
-}
 
 /** Each copy to the host takes this much longer, as over a bus that is slow. */
 function slowBus(ms: number): () => void {

@@ -1,0 +1,325 @@
+/**
+ * What can go wrong on a WebGPU device, and what a program can do in the middle of a step: each ends with a typed error or with the
+ * bits of stock, and training goes on. Skipped, and says so, without an adapter.
+ */
+import type * as tfjs from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { loadTensorFlow } from "../../src/backends/load.ts";
+import { virtualize } from "../../src/platforms/node.ts";
+import type { VirtualizeOptions } from "../../src/runtime/options.ts";
+import type { Session } from "../../src/runtime/session.ts";
+import { type Perceptron, perceptron } from "../support/perceptron.ts";
+import { whyNoWebGpu } from "../support/webgpu.ts";
+
+const TIMEOUT_MS = 300_000;
+const absent = await whyNoWebGpu();
+
+interface Device {
+  readonly limits: object;
+  popErrorScope(): Promise<unknown>;
+  destroy(): void;
+}
+
+let tf: typeof tfjs;
+let device: Device;
+
+async function within<T>(options: VirtualizeOptions, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await virtualize(tf, options);
+  try {
+    return await work(session);
+  } finally {
+    await session.dispose();
+  }
+}
+
+const step = (session: Session, net: Perceptron, loss = net.loss) =>
+  session.minimize(net.optimizer, loss, false, net.weights);
+
+async function stockBits(steps: number): Promise<string> {
+  const net = perceptron(tf);
+  for (let i = 0; i < steps; i++) net.optimizer.minimize(net.loss, false, net.weights);
+  const bits = await net.bits();
+  net.dispose();
+  return bits;
+}
+
+/** The device refuses the allocation that comes after `granted` others. Tells how many it was asked for. */
+function refuseAllocation(granted: number): { readonly asked: () => number; readonly restore: () => void } {
+  const pop = device.popErrorScope;
+  const { GPUOutOfMemoryError } = globalThis as unknown as { GPUOutOfMemoryError: new (message: string) => object };
+  let asked = 0;
+  device.popErrorScope = async () => {
+    const isRefused = asked++ === granted;
+    const answer = await pop.call(device);
+    return isRefused ? new GPUOutOfMemoryError("refused by a test") : answer;
+  };
+  return { asked: () => asked, restore: () => void Reflect.deleteProperty(device, "popErrorScope") };
+}
+
+/** Runs `act` once, when the step that begins next has begun to wait. */
+function inTheMiddle(act: () => void): Promise<void> {
+  return new Promise((done, failed) => {
+    setImmediate(() => {
+      try {
+        act();
+        done();
+      } catch (error) {
+        failed(error);
+      }
+    });
+  });
+}
+
+describe.skipIf(absent !== undefined)(
+  `webgpu${absent === undefined ? "" : ` (${absent})`}`,
+  { timeout: TIMEOUT_MS },
+  () => {
+    beforeAll(async () => {
+      ({ tf } = await loadTensorFlow("webgpu"));
+      ({ device } = tf.backend() as unknown as { device: Device });
+    }, TIMEOUT_MS);
+
+    describe("memory", () => {
+      test("a refused allocation undoes the step wherever it comes, and training goes on", async () => {
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          // Sizes that no buffer in the pool has: every step allocates.
+          const wide = [2, 3, 4, 5].map((times) => tf.concat(Array.from({ length: times }, () => net.x)));
+          const stepOn = (x: tfjs.Tensor) => step(session, net, () => net.lossOf(x));
+          const count = refuseAllocation(Number.POSITIVE_INFINITY);
+          await stepOn(wide[0] as tfjs.Tensor);
+          count.restore();
+          const last = count.asked() - 1;
+          expect(last).toBeGreaterThan(4);
+          for (const [i, granted] of [0, Math.floor(last / 2), last].entries()) {
+            const x = wide[i + 1] as tfjs.Tensor;
+            const before = await net.bits();
+            const refusal = refuseAllocation(granted);
+            await expect(stepOn(x)).rejects.toMatchObject({ code: "ERR_OUT_OF_MEMORY" });
+            refusal.restore();
+            expect(await net.bits()).toBe(before);
+            await stepOn(x);
+            expect(await net.bits()).not.toBe(before);
+          }
+          tf.dispose(wide);
+          net.dispose();
+        });
+      });
+
+      test("a budget below the weights is told with what the weights need", async () => {
+        const net = perceptron(tf);
+        await within({ policy: "auto", deviceMemory: "48KiB" }, async (session) => {
+          await expect(step(session, net)).rejects.toMatchObject({
+            code: "ERR_OUT_OF_MEMORY",
+            message: expect.stringMatching(/the weights alone need 64 KiB, more than the device budget of 44 KiB/),
+            details: expect.objectContaining({ weightBytes: 4 * 64 * 64 * 4 }),
+          });
+        });
+        net.dispose();
+      });
+
+      test("a tensor above the adapter's limits is told with layer, kernel, bytes and limit", async () => {
+        const net = perceptron(tf);
+        const own = Object.getOwnPropertyDescriptor(device, "limits");
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const before = await net.bits();
+          const real = device.limits as Record<string, unknown>;
+          const lower: Record<string, unknown> = { maxBufferSize: 1 << 20, maxStorageBufferBindingSize: 80 * 1024 };
+          const limits = new Proxy({}, { get: (_, name) => lower[String(name)] ?? real[String(name)] });
+          Object.defineProperty(device, "limits", { value: limits, configurable: true });
+          const wide = tf.concat([net.x, net.x]);
+          try {
+            await step(session, net);
+            await expect(step(session, net, () => net.lossOf(tf.concat([wide, net.x])))).rejects.toMatchObject({
+              code: "ERR_OUT_OF_MEMORY",
+              message: expect.stringMatching(
+                /needs one tensor of 96 KiB for Concat.*80 KiB \(maxStorageBufferBindingSize\)/,
+              ),
+              details: expect.objectContaining({ kernel: "Concat", neededBytes: 96 * 1024, capacityBytes: 80 * 1024 }),
+            });
+          } finally {
+            if (own === undefined) Reflect.deleteProperty(device, "limits");
+            else Object.defineProperty(device, "limits", own);
+          }
+          expect(await net.bits()).not.toBe(before);
+          await step(session, net);
+          wide.dispose();
+        });
+        net.dispose();
+      });
+    });
+
+    describe("other code in the middle of a step", () => {
+      test("disposes its input, and predicts: the bits are those of stock", async () => {
+        const expected = await stockBits(2);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          const other = tf.ones([32, 64]);
+          await step(session, net);
+          const running = step(session, net);
+          await inTheMiddle(() => {
+            tf.tidy(() => void net.lossOf(other));
+            tf.dispose(net.x);
+          });
+          await running;
+          expect(await net.bits()).toBe(expected);
+          other.dispose();
+          net.dispose();
+        });
+      });
+
+      test("uses a tensor that is on its way to the host: told so, and the step is not disturbed", async () => {
+        const expected = await stockBits(3);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          for (let i = 0; i < 2; i++) {
+            const running = step(session, net);
+            const used = inTheMiddle(() => tf.tidy(() => void net.lossOf(net.x)));
+            // It had arrived, or it had not.
+            await used.catch((error: unknown) => expect(error).toMatchObject({ code: "ERR_BACKEND" }));
+            await running;
+          }
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("disposes a variable: the step fails or not, and the next one works without it", async () => {
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const extra = tf.variable(tf.ones([64, 64]));
+          const loss = () =>
+            tf.tidy(() =>
+              net
+                .loss()
+                .add(tf.mean(net.x.matMul(extra)))
+                .asScalar(),
+            );
+          const running = session.minimize(net.optimizer, loss, false, [...net.weights, extra]);
+          await inTheMiddle(() => extra.dispose());
+          await running.catch(() => undefined);
+          const tensors = tf.memory().numTensors;
+          await step(session, net);
+          expect(tf.memory().numTensors).toBe(tensors);
+          net.dispose();
+        });
+      });
+
+      test("asks for another step inside the loss: it comes after", async () => {
+        const expected = await stockBits(2);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          let nested: Promise<unknown> = Promise.resolve();
+          await step(session, net, () => {
+            nested = step(session, net);
+            return net.loss();
+          });
+          await nested;
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("throws inside the loss: the error is the program's own, and nothing is left behind", async () => {
+        const expected = await stockBits(2);
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const before = tf.memory().numTensors;
+          const mistake = new Error("a mistake in the loss");
+          await expect(
+            step(session, net, () => {
+              net.loss();
+              throw mistake;
+            }),
+          ).rejects.toBe(mistake);
+          expect(tf.memory().numTensors).toBe(before);
+          await step(session, net);
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("throws in onIteration: the step is done, and the next one works", async () => {
+        const expected = await stockBits(3);
+        const mistake = new Error("a mistake in a callback");
+        let calls = 0;
+        const onIteration = (): void => {
+          if (++calls === 2) throw mistake;
+        };
+        await within({ policy: "vdnn-all", onIteration }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const before = tf.memory().numTensors;
+          await expect(step(session, net)).rejects.toBe(mistake);
+          expect(tf.memory().numTensors).toBe(before);
+          await step(session, net);
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("disposes the session: the step ends first, and later ones are stock TensorFlow.js", async () => {
+        const expected = await stockBits(3);
+        const session = await virtualize(tf, { policy: "vdnn-all" });
+        const net = perceptron(tf);
+        await step(session, net);
+        await Promise.all([step(session, net), session.dispose()]);
+        await step(session, net);
+        expect(await net.bits()).toBe(expected);
+        net.dispose();
+      });
+
+      test("a hidden page slows timers: no step waits for one", async () => {
+        const { setTimeout: timeout, setInterval: interval } = globalThis;
+        await within({ policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const timers = vi.fn();
+          Object.assign(globalThis, { setTimeout: timers, setInterval: timers, requestAnimationFrame: timers });
+          try {
+            await step(session, net);
+            await step(session, net);
+          } finally {
+            Object.assign(globalThis, { setTimeout: timeout, setInterval: interval });
+            Reflect.deleteProperty(globalThis, "requestAnimationFrame");
+          }
+          expect(timers).not.toHaveBeenCalled();
+          net.dispose();
+        });
+      });
+    });
+
+    // The last one: there is no device after it.
+    test("a lost device is a typed error for every pending call, and TensorFlow.js trains on with another backend", async () => {
+      const factory = tf.findBackendFactory("webgpu");
+      const own = new Set(Object.keys(tf.engine()));
+      const session = await virtualize(tf, { policy: "vdnn-all" });
+      const net = perceptron(tf);
+      await step(session, net);
+      const calls = [0, 1, 2].map(() => step(session, net));
+      await inTheMiddle(() => device.destroy());
+      const results = await Promise.allSettled([...calls, step(session, net)]);
+      for (const result of results)
+        expect(result).toMatchObject({ status: "rejected", reason: expect.objectContaining({ code: "ERR_BACKEND" }) });
+      await session.dispose();
+      net.dispose();
+      expect(Object.keys(tf.engine()).filter((key) => !own.has(key))).toEqual([]);
+
+      tf.removeBackend("webgpu");
+      tf.registerBackend("webgpu", factory, 3);
+      await tf.setBackend("webgpu");
+      const again = perceptron(tf);
+      await within({ policy: "vdnn-all" }, async (fresh) => {
+        await step(fresh, again);
+        await step(fresh, again);
+      });
+      const bits = await again.bits();
+      again.dispose();
+      expect(bits).toBe(await stockBits(2));
+    });
+  },
+);
