@@ -7,6 +7,7 @@ import { hasCode, type VdnnError } from "../errors.ts";
 import { MIB } from "../units.ts";
 import type { Block } from "./block.ts";
 import type { Ledger } from "./ledger.ts";
+import { Limit } from "./limit.ts";
 import type { Transfers } from "./transfers.ts";
 
 export interface RoomPolicy {
@@ -32,7 +33,7 @@ export interface RoomOptions extends RoomPolicy {
 
 export class Room {
   readonly #options: RoomOptions;
-  #limitBytes: number;
+  readonly #limit: Limit;
   /** Everything is coming back for good: nobody leaves. */
   #settling = false;
   /** Blocks before this one may be a nested kernel's. */
@@ -42,7 +43,7 @@ export class Room {
 
   constructor(options: RoomOptions) {
     this.#options = options;
-    this.#limitBytes = options.budgetBytes;
+    this.#limit = new Limit(options.budgetBytes);
   }
 
   get budgetBytes(): number {
@@ -51,7 +52,12 @@ export class Room {
 
   /** What to stay below: the budget, or less where the device has shown that it has less. Only the budget is hard. */
   get limitBytes(): number {
-    return this.#limitBytes;
+    return this.#limit.bytes;
+  }
+
+  /** An iteration with this peak has ended. True when the limit has risen again after a refusal: plans may use more. */
+  iterationEnded(peakBytes: number): boolean {
+    return this.#limit.iterationEnded(peakBytes);
   }
 
   /** Starts to hear of allocations before they happen, as far as the backend lets that be. */
@@ -59,11 +65,11 @@ export class Room {
     const { adapter, ledger } = this.#options;
     const { allocator } = adapter;
     this.#endAnnouncements = adapter.announce((bytes) => {
-      if (ledger.usedBytes + bytes > this.#limitBytes && !ledger.isMoving) this.make(bytes);
+      if (ledger.usedBytes + bytes > this.limitBytes && !ledger.isMoving) this.make(bytes);
     });
     this.#endBound =
       allocator?.bound({
-        limitBytes: () => (this.#settling ? Number.POSITIVE_INFINITY : this.#limitBytes + allocator.reservedBytes),
+        limitBytes: () => (this.#settling ? Number.POSITIVE_INFINITY : this.limitBytes + allocator.reservedBytes),
         release: (bytes) => this.#release(bytes),
         tooLarge: this.#options.tooLarge,
       }) ?? this.#endBound;
@@ -91,13 +97,13 @@ export class Room {
    */
   make(bytes: number): void {
     const { budgetBytes, ledger, outOfMemory } = this.#options;
-    const hostFull = this.#sendAway(bytes, this.#limitBytes);
+    const hostFull = this.#sendAway(bytes, this.limitBytes);
     if (ledger.usedBytes + bytes > budgetBytes) throw hostFull ?? outOfMemory(bytes);
   }
 
   /** A kernel's own temporaries were not foreseen: gives back what can still leave, so that the excess is short. */
   recover(): void {
-    if (this.#options.ledger.usedBytes > this.#limitBytes) this.#sendAway(0, this.#limitBytes);
+    if (this.#options.ledger.usedBytes > this.limitBytes) this.#sendAway(0, this.limitBytes);
   }
 
   /** Runs an allocation of `needBytes` on the device; where the device refuses it, `insist`s. */
@@ -126,7 +132,7 @@ export class Room {
       const firstBlock = ledger.nextBlock;
       try {
         const result = action();
-        this.#limitBytes = Math.min(this.#limitBytes, ledger.usedBytes);
+        this.#limit.refused(ledger.usedBytes);
         refused(needBytes);
         return result;
       } catch (next) {

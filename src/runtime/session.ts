@@ -358,6 +358,7 @@ export class Session {
     if (followed === null && !passthrough) this.#learn();
     else if (followed !== null && complete && followed.timings !== null) this.#calibrate(followed);
     this.#iteration.log.clear();
+    if (this.#residency.room.iterationEnded(result.peakDeviceBytes)) this.#planner.forget();
     const { foreignKernels } = this.#iteration;
     if (foreignKernels > 0) this.#warnOfForeign(result, foreignKernels);
     const whole = foreignKernels > 0 ? { ...result, foreignKernels } : result;
