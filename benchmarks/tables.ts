@@ -19,6 +19,7 @@ import { memoryTables } from "./memory.ts";
 import { UsageError } from "./options.ts";
 import { optimalityTables } from "./optimality.ts";
 import { overheadTables } from "./overhead.ts";
+import { overlapTables } from "./overlap.ts";
 import { peersTables } from "./peers-result.ts";
 import { policiesTables } from "./policies.ts";
 import { rssTables } from "./rss.ts";
@@ -39,6 +40,7 @@ const RENDERERS: Readonly<Record<string, Renderer>> = {
   "vdnn-bench-rss/1": rssTables,
   "vdnn-bench-limit/1": limitTables,
   "vdnn-bench-overhead/1": overheadTables,
+  "vdnn-bench-overlap/1": overlapTables,
   "vdnn-bench-peers/1": peersTables,
   "vdnn-bench-g10/1": g10Tables,
   "vdnn-bench-dtr/1": dtrTables,

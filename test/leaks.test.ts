@@ -6,7 +6,7 @@ import type { SteadyTraining } from "./support/steady-training.ts";
 import { whyNoWebGpu } from "./support/webgpu.ts";
 
 const STEPS = 200;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 /** Results of iterations, and code that V8 compiles late. Anything that a step left behind would be more. */
 const HEAP_BYTES_PER_STEP = 6 * 1024;
 

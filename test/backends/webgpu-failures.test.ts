@@ -1,14 +1,10 @@
-/**
- * What can go wrong on a WebGPU device, and what a program can do in the middle of a step: each ends with a typed error or with the
- * bits of stock, and training goes on. Skipped, and says so, without an adapter.
- */
+/** What can go wrong on a WebGPU device: each is a typed error, and training goes on. Skipped, and says so, without an adapter. */
 import type * as tfjs from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { loadTensorFlow } from "../../src/backends/load.ts";
 import { virtualize } from "../../src/platforms/node.ts";
-import type { VirtualizeOptions } from "../../src/runtime/options.ts";
-import type { Session } from "../../src/runtime/session.ts";
-import { type Perceptron, perceptron } from "../support/perceptron.ts";
+import { perceptron } from "../support/perceptron.ts";
+import { inTheMiddle, step, stockBits, within } from "../support/perceptron-steps.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 
 const TIMEOUT_MS = 300_000;
@@ -23,26 +19,6 @@ interface Device {
 let tf: typeof tfjs;
 let device: Device;
 
-async function within<T>(options: VirtualizeOptions, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await virtualize(tf, options);
-  try {
-    return await work(session);
-  } finally {
-    await session.dispose();
-  }
-}
-
-const step = (session: Session, net: Perceptron, loss = net.loss) =>
-  session.minimize(net.optimizer, loss, false, net.weights);
-
-async function stockBits(steps: number): Promise<string> {
-  const net = perceptron(tf);
-  for (let i = 0; i < steps; i++) net.optimizer.minimize(net.loss, false, net.weights);
-  const bits = await net.bits();
-  net.dispose();
-  return bits;
-}
-
 /** The device refuses the allocation that comes after `granted` others. Tells how many it was asked for. */
 function refuseAllocation(granted: number): { readonly asked: () => number; readonly restore: () => void } {
   const pop = device.popErrorScope;
@@ -56,20 +32,6 @@ function refuseAllocation(granted: number): { readonly asked: () => number; read
   return { asked: () => asked, restore: () => void Reflect.deleteProperty(device, "popErrorScope") };
 }
 
-/** Runs `act` once, when the step that begins next has begun to wait. */
-function inTheMiddle(act: () => void): Promise<void> {
-  return new Promise((done, failed) => {
-    setImmediate(() => {
-      try {
-        act();
-        done();
-      } catch (error) {
-        failed(error);
-      }
-    });
-  });
-}
-
 describe.skipIf(absent !== undefined)(
   `webgpu${absent === undefined ? "" : ` (${absent})`}`,
   { timeout: TIMEOUT_MS },
@@ -81,7 +43,7 @@ describe.skipIf(absent !== undefined)(
 
     describe("memory", () => {
       test("a refused allocation undoes the step wherever it comes, and training goes on", async () => {
-        await within({ policy: "vdnn-all" }, async (session) => {
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
           const net = perceptron(tf);
           await step(session, net);
           // Sizes that no buffer in the pool has: every step allocates.
@@ -109,7 +71,7 @@ describe.skipIf(absent !== undefined)(
 
       test("a budget below the weights is told with what the weights need", async () => {
         const net = perceptron(tf);
-        await within({ policy: "auto", deviceMemory: "48KiB" }, async (session) => {
+        await within(tf, { policy: "auto", deviceMemory: "48KiB" }, async (session) => {
           await expect(step(session, net)).rejects.toMatchObject({
             code: "ERR_OUT_OF_MEMORY",
             message: expect.stringMatching(/the weights alone need 64 KiB, more than the device budget of 44 KiB/),
@@ -122,7 +84,7 @@ describe.skipIf(absent !== undefined)(
       test("a tensor above the adapter's limits is told with layer, kernel, bytes and limit", async () => {
         const net = perceptron(tf);
         const own = Object.getOwnPropertyDescriptor(device, "limits");
-        await within({ policy: "vdnn-all" }, async (session) => {
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
           const before = await net.bits();
           const real = device.limits as Record<string, unknown>;
           const lower: Record<string, unknown> = { maxBufferSize: 1 << 20, maxStorageBufferBindingSize: 80 * 1024 };
@@ -150,149 +112,6 @@ describe.skipIf(absent !== undefined)(
       });
     });
 
-    describe("other code in the middle of a step", () => {
-      test("disposes its input, and predicts: the bits are those of stock", async () => {
-        const expected = await stockBits(2);
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          const other = tf.ones([32, 64]);
-          await step(session, net);
-          const running = step(session, net);
-          await inTheMiddle(() => {
-            tf.tidy(() => void net.lossOf(other));
-            tf.dispose(net.x);
-          });
-          await running;
-          expect(await net.bits()).toBe(expected);
-          other.dispose();
-          net.dispose();
-        });
-      });
-
-      test("uses a tensor that is on its way to the host: told so, and the step is not disturbed", async () => {
-        const expected = await stockBits(3);
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          await step(session, net);
-          for (let i = 0; i < 2; i++) {
-            const running = step(session, net);
-            const used = inTheMiddle(() => tf.tidy(() => void net.lossOf(net.x)));
-            // It had arrived, or it had not.
-            await used.catch((error: unknown) => expect(error).toMatchObject({ code: "ERR_BACKEND" }));
-            await running;
-          }
-          expect(await net.bits()).toBe(expected);
-          net.dispose();
-        });
-      });
-
-      test("disposes a variable: the step fails or not, and the next one works without it", async () => {
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          await step(session, net);
-          const extra = tf.variable(tf.ones([64, 64]));
-          const loss = () =>
-            tf.tidy(() =>
-              net
-                .loss()
-                .add(tf.mean(net.x.matMul(extra)))
-                .asScalar(),
-            );
-          const running = session.minimize(net.optimizer, loss, false, [...net.weights, extra]);
-          await inTheMiddle(() => extra.dispose());
-          await running.catch(() => undefined);
-          const tensors = tf.memory().numTensors;
-          await step(session, net);
-          expect(tf.memory().numTensors).toBe(tensors);
-          net.dispose();
-        });
-      });
-
-      test("asks for another step inside the loss: it comes after", async () => {
-        const expected = await stockBits(2);
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          let nested: Promise<unknown> = Promise.resolve();
-          await step(session, net, () => {
-            nested = step(session, net);
-            return net.loss();
-          });
-          await nested;
-          expect(await net.bits()).toBe(expected);
-          net.dispose();
-        });
-      });
-
-      test("throws inside the loss: the error is the program's own, and nothing is left behind", async () => {
-        const expected = await stockBits(2);
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          await step(session, net);
-          const before = tf.memory().numTensors;
-          const mistake = new Error("a mistake in the loss");
-          await expect(
-            step(session, net, () => {
-              net.loss();
-              throw mistake;
-            }),
-          ).rejects.toBe(mistake);
-          expect(tf.memory().numTensors).toBe(before);
-          await step(session, net);
-          expect(await net.bits()).toBe(expected);
-          net.dispose();
-        });
-      });
-
-      test("throws in onIteration: the step is done, and the next one works", async () => {
-        const expected = await stockBits(3);
-        const mistake = new Error("a mistake in a callback");
-        let calls = 0;
-        const onIteration = (): void => {
-          if (++calls === 2) throw mistake;
-        };
-        await within({ policy: "vdnn-all", onIteration }, async (session) => {
-          const net = perceptron(tf);
-          await step(session, net);
-          const before = tf.memory().numTensors;
-          await expect(step(session, net)).rejects.toBe(mistake);
-          expect(tf.memory().numTensors).toBe(before);
-          await step(session, net);
-          expect(await net.bits()).toBe(expected);
-          net.dispose();
-        });
-      });
-
-      test("disposes the session: the step ends first, and later ones are stock TensorFlow.js", async () => {
-        const expected = await stockBits(3);
-        const session = await virtualize(tf, { policy: "vdnn-all" });
-        const net = perceptron(tf);
-        await step(session, net);
-        await Promise.all([step(session, net), session.dispose()]);
-        await step(session, net);
-        expect(await net.bits()).toBe(expected);
-        net.dispose();
-      });
-
-      test("a hidden page slows timers: no step waits for one", async () => {
-        const { setTimeout: timeout, setInterval: interval } = globalThis;
-        await within({ policy: "vdnn-all" }, async (session) => {
-          const net = perceptron(tf);
-          await step(session, net);
-          const timers = vi.fn();
-          Object.assign(globalThis, { setTimeout: timers, setInterval: timers, requestAnimationFrame: timers });
-          try {
-            await step(session, net);
-            await step(session, net);
-          } finally {
-            Object.assign(globalThis, { setTimeout: timeout, setInterval: interval });
-            Reflect.deleteProperty(globalThis, "requestAnimationFrame");
-          }
-          expect(timers).not.toHaveBeenCalled();
-          net.dispose();
-        });
-      });
-    });
-
     // The last one: there is no device after it.
     test("a lost device is a typed error for every pending call, and TensorFlow.js trains on with another backend", async () => {
       const factory = tf.findBackendFactory("webgpu");
@@ -313,13 +132,13 @@ describe.skipIf(absent !== undefined)(
       tf.registerBackend("webgpu", factory, 3);
       await tf.setBackend("webgpu");
       const again = perceptron(tf);
-      await within({ policy: "vdnn-all" }, async (fresh) => {
+      await within(tf, { policy: "vdnn-all" }, async (fresh) => {
         await step(fresh, again);
         await step(fresh, again);
       });
       const bits = await again.bits();
       again.dispose();
-      expect(bits).toBe(await stockBits(2));
+      expect(bits).toBe(await stockBits(tf, 2));
     });
   },
 );

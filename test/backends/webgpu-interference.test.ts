@@ -1,0 +1,169 @@
+/**
+ * What a program can do in the middle of a step on WebGPU: it ends with a typed error or with the bits of stock, and training goes on.
+ * Skipped, and says so, without an adapter.
+ */
+import type * as tfjs from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { loadTensorFlow } from "../../src/backends/load.ts";
+import { virtualize } from "../../src/platforms/node.ts";
+import { perceptron } from "../support/perceptron.ts";
+import { inTheMiddle, step, stockBits, within } from "../support/perceptron-steps.ts";
+import { whyNoWebGpu } from "../support/webgpu.ts";
+
+const TIMEOUT_MS = 300_000;
+const absent = await whyNoWebGpu();
+
+let tf: typeof tfjs;
+
+describe.skipIf(absent !== undefined)(
+  `webgpu${absent === undefined ? "" : ` (${absent})`}`,
+  { timeout: TIMEOUT_MS },
+  () => {
+    beforeAll(async () => {
+      ({ tf } = await loadTensorFlow("webgpu"));
+    }, TIMEOUT_MS);
+
+    describe("other code in the middle of a step", () => {
+      test("disposes its input, and predicts: the bits are those of stock", async () => {
+        const expected = await stockBits(tf, 2);
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          const other = tf.ones([32, 64]);
+          await step(session, net);
+          const running = step(session, net);
+          await inTheMiddle(() => {
+            tf.tidy(() => void net.lossOf(other));
+            tf.dispose(net.x);
+          });
+          await running;
+          expect(await net.bits()).toBe(expected);
+          other.dispose();
+          net.dispose();
+        });
+      });
+
+      test("uses a tensor that is on its way to the host: told so, and the step is not disturbed", async () => {
+        const expected = await stockBits(tf, 3);
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          for (let i = 0; i < 2; i++) {
+            const running = step(session, net);
+            const used = inTheMiddle(() => tf.tidy(() => void net.lossOf(net.x)));
+            // It had arrived, or it had not.
+            await used.catch((error: unknown) => expect(error).toMatchObject({ code: "ERR_BACKEND" }));
+            await running;
+          }
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("disposes a variable: the step fails or not, and the next one works without it", async () => {
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const extra = tf.variable(tf.ones([64, 64]));
+          const loss = () =>
+            tf.tidy(() =>
+              net
+                .loss()
+                .add(tf.mean(net.x.matMul(extra)))
+                .asScalar(),
+            );
+          const running = session.minimize(net.optimizer, loss, false, [...net.weights, extra]);
+          await inTheMiddle(() => extra.dispose());
+          await running.catch(() => undefined);
+          const tensors = tf.memory().numTensors;
+          await step(session, net);
+          expect(tf.memory().numTensors).toBe(tensors);
+          net.dispose();
+        });
+      });
+
+      test("asks for another step inside the loss: it comes after", async () => {
+        const expected = await stockBits(tf, 2);
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          let nested: Promise<unknown> = Promise.resolve();
+          await step(session, net, () => {
+            nested = step(session, net);
+            return net.loss();
+          });
+          await nested;
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("throws inside the loss: the error is the program's own, and nothing is left behind", async () => {
+        const expected = await stockBits(tf, 2);
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const before = tf.memory().numTensors;
+          const mistake = new Error("a mistake in the loss");
+          await expect(
+            step(session, net, () => {
+              net.loss();
+              throw mistake;
+            }),
+          ).rejects.toBe(mistake);
+          expect(tf.memory().numTensors).toBe(before);
+          await step(session, net);
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("throws in onIteration: the step is done, and the next one works", async () => {
+        const expected = await stockBits(tf, 3);
+        const mistake = new Error("a mistake in a callback");
+        let calls = 0;
+        const onIteration = (): void => {
+          if (++calls === 2) throw mistake;
+        };
+        await within(tf, { policy: "vdnn-all", onIteration }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const before = tf.memory().numTensors;
+          await expect(step(session, net)).rejects.toBe(mistake);
+          expect(tf.memory().numTensors).toBe(before);
+          await step(session, net);
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
+      test("disposes the session: the step ends first, and later ones are stock TensorFlow.js", async () => {
+        const expected = await stockBits(tf, 3);
+        const session = await virtualize(tf, { policy: "vdnn-all" });
+        const net = perceptron(tf);
+        await step(session, net);
+        await Promise.all([step(session, net), session.dispose()]);
+        await step(session, net);
+        expect(await net.bits()).toBe(expected);
+        net.dispose();
+      });
+
+      test("a hidden page slows timers: no step waits for one", async () => {
+        const { setTimeout: timeout, setInterval: interval } = globalThis;
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const timers = vi.fn();
+          Object.assign(globalThis, { setTimeout: timers, setInterval: timers, requestAnimationFrame: timers });
+          try {
+            await step(session, net);
+            await step(session, net);
+          } finally {
+            Object.assign(globalThis, { setTimeout: timeout, setInterval: interval });
+            Reflect.deleteProperty(globalThis, "requestAnimationFrame");
+          }
+          expect(timers).not.toHaveBeenCalled();
+          net.dispose();
+        });
+      });
+    });
+  },
+);
