@@ -63,14 +63,14 @@ export interface PoliciesResult extends Rounds {
   readonly budgets: readonly Budgeted[];
 }
 
-export function policiesTables({ budgets, rounds, steps, environment: { runtime } }: PoliciesResult): Table[] {
+export function policiesTables({ budgets, rounds, steps, warmup, environment: { runtime } }: PoliciesResult): Table[] {
   const cell = (row: PolicyRow | undefined, show: (row: PolicyRow) => string): string =>
     row === undefined || row.failure !== null ? "does not fit" : show(row);
   return [
     {
       caption:
         `Step time over that of auto in the same round, measured on ${runtime?.backend ?? "the backend"}: medians of ${rounds} interleaved rounds of ` +
-        `${steps} steps, with the extremes. Below 1.00 the other policy was faster. Last column: auto's measured step over the ` +
+        `${steps} ${steps === 1 ? "step" : "steps"} after ${warmup} unmeasured ones, with the extremes. Below 1.00 the other policy was faster. Last column: auto's measured step over the ` +
         "step that its plan predicts.",
       header: ["", "budget", "auto ms", ...POLICIES.slice(1), "auto: measured / predicted"],
       rows: budgets.map(({ workload, percent, rows }) => {
