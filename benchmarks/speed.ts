@@ -28,7 +28,10 @@ const OPTIONS = {
   modes: { default: SPEED_MODES.slice(0, 5).join(","), help: `some of ${SPEED_MODES.join(", ")}` },
   rounds: { default: "7", help: "rounds, each with every mode" },
   steps: { default: "2", help: "measured steps per mode and round" },
-  warmup: { default: "2", help: "unmeasured steps before them: one records, one is timed, then the plan stands" },
+  warmup: {
+    default: "3",
+    help: "unmeasured steps before them: one records, one is timed and planned, one collects what planning left",
+  },
   "budget-percent": { default: "25", help: "device budget of mode budget (auto), of the stock peak" },
   "host-percent": { default: "25", help: "host memory of mode offload-disk, of the bytes that an iteration offloads" },
   spill: { default: "", help: "directory of the spill file; none: the system's temporary directory" },
