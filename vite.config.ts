@@ -1,5 +1,6 @@
 /**
- * Builds dist/vdnn.min.js, the browser's entry as one file for pages without a bundler. TensorFlow.js is the page's own.
+ * Builds dist/vdnn.min.js, the browser's entry for pages without a bundler, and beside it what only some of them load: a backend's
+ * adapter, the kernels of wasm, the spill tier. TensorFlow.js is the page's own.
  */
 import { defineConfig } from "vite";
 
@@ -10,6 +11,11 @@ export default defineConfig({
     emptyOutDir: false,
     lib: { entry: "src/browser.ts", formats: ["es"], fileName: () => "vdnn.min.js" },
     // A library build leaves whitespace in.
-    rolldownOptions: { external: /^@tensorflow\//, output: { minify: true } },
+    rolldownOptions: {
+      external: /^@tensorflow\//,
+      // What the parts share stays in the entry, which every page loads, instead of in a dozen small files.
+      preserveEntrySignatures: "allow-extension",
+      output: { minify: true, chunkFileNames: "vdnn.[name].min.js" },
+    },
   },
 });

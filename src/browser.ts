@@ -9,7 +9,7 @@ export {
   type LoadedInBrowser,
   loadTensorFlow,
 } from "./backends/load-browser.ts";
-export { registerWasmTrainingKernels, type WasmKernelOptions, type WasmKernels } from "./backends/wasm-kernels.ts";
+export type { WasmKernelOptions } from "./backends/wasm-kernels.ts";
 export { type ErrorCode, VdnnError } from "./errors.ts";
 export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";
 export { type MadePlan, makePlan } from "./plan/make.ts";
@@ -27,7 +27,6 @@ export type {
   TraceEvent,
 } from "./report/result.ts";
 export type { StepTrace, TraceHistory } from "./report/history.ts";
-export { type ChromeEvent, type ChromeTrace, toChromeTrace } from "./report/trace-events.ts";
 export type { TensorFlow } from "./runtime/engine.ts";
 export type { VariableGradients } from "./runtime/awaiting.ts";
 export type { SessionLogger, VirtualizeOptions } from "./runtime/options.ts";

@@ -1,13 +1,11 @@
-/** The backends that vdnn virtualizes in a browser. */
-import { cpuAdapter } from "./cpu.ts";
+/** The backends that vdnn virtualizes in a browser. WebGPU is the one to expect; the code of another is loaded when a page uses it. */
+import type { DeviceAdapter } from "./adapter.ts";
 import type { Adapters } from "./index.ts";
-import { wasmAdapter } from "./wasm.ts";
-import { webglAdapter } from "./webgl.ts";
 import { webgpuAdapter } from "./webgpu.ts";
 
-export const BROWSER_ADAPTERS: Adapters = {
+export const BROWSER_ADAPTERS: Adapters<DeviceAdapter | Promise<DeviceAdapter>> = {
   webgpu: webgpuAdapter,
-  webgl: webglAdapter,
-  wasm: wasmAdapter,
-  cpu: cpuAdapter,
+  webgl: async (backend, engine) => (await import("./webgl.ts")).webglAdapter(backend, engine),
+  wasm: async (backend) => (await import("./wasm.ts")).wasmAdapter(backend),
+  cpu: async (backend) => (await import("./cpu.ts")).cpuAdapter(backend),
 };

@@ -5,7 +5,7 @@
 import { VdnnError } from "../errors.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import { BROWSER_ADAPTERS } from "./browser-adapters.ts";
-import { registerWasmTrainingKernels } from "./wasm-kernels.ts";
+import type { WasmKernelOptions } from "./wasm-kernels.ts";
 
 /** The order in which the default is chosen: fastest first. */
 export type BrowserBackendName = "webgpu" | "webgl" | "wasm" | "cpu";
@@ -21,6 +21,8 @@ export interface BrowserLoadOptions {
    * `setWasmPaths` takes them. Default: beside the script that runs.
    */
   readonly wasmPaths?: string | Readonly<Record<string, string>>;
+  /** How the kernels are registered that the wasm backend lacks for training. */
+  readonly wasmKernels?: WasmKernelOptions;
 }
 
 export interface BackendFailure {
@@ -86,7 +88,8 @@ async function importTensorFlow(): Promise<TensorFlow> {
   }
 }
 
-async function start(tf: TensorFlow, backend: BrowserBackendName, { wasmPaths }: BrowserLoadOptions): Promise<void> {
+async function start(tf: TensorFlow, backend: BrowserBackendName, options: BrowserLoadOptions): Promise<void> {
+  const { wasmPaths, wasmKernels } = options;
   if (!BACKENDS.includes(backend)) throw new Error(`unknown; expected one of ${BACKENDS.join(", ")}`);
   if (backend === "webgpu") await needWebGpu();
   const isRegistered = (tf.findBackendFactory(backend) ?? null) !== null;
@@ -98,7 +101,7 @@ async function start(tf: TensorFlow, backend: BrowserBackendName, { wasmPaths }:
     if (wasmPaths !== undefined) setWasmPaths(typeof wasmPaths === "string" ? wasmPaths : { ...wasmPaths });
   }
   if (!(await tf.setBackend(backend))) throw new Error(WHY_NOT[backend]);
-  if (backend === "wasm") registerWasmTrainingKernels(tf);
+  if (backend === "wasm") (await import("./wasm-kernels.ts")).registerWasmTrainingKernels(tf, wasmKernels);
 }
 
 /** What is known when TensorFlow.js, which writes the error to the console, only says that it failed. */

@@ -4,12 +4,7 @@
  */
 import { BROWSER_ADAPTERS } from "../backends/browser-adapters.ts";
 import { HostPool } from "../memory/host-pool.ts";
-import {
-  type OriginFile,
-  type OriginFileOptions,
-  openOriginFile,
-  openOriginFileInWorker,
-} from "../memory/origin-file.ts";
+import type { OriginFile, OriginFileOptions } from "../memory/origin-file.ts";
 import { ARRAY_SEGMENTS } from "../memory/segments.ts";
 import { Vault } from "../memory/vault.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
@@ -38,12 +33,17 @@ async function makeVault({ hostBytes, spillDirectory, spillBytes, awaits, now, o
   const pool = new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS });
   if (spillDirectory === null) return new Vault({ pool, now });
   const options = { directory: spillDirectory, maxBytes: spillBytes, now, onSpan };
-  const spill = await (awaits ? openBeside(options) : openOriginFile(options));
+  const spill = await openSpill(options, awaits);
   return new Vault({ pool, spill, offloadStream: spill.offload, prefetchStream: spill.prefetch, now });
 }
 
-/** In a worker of its own; where the site's policy forbids that, in this thread, if it is a worker that may. */
-async function openBeside(options: OriginFileOptions): Promise<OriginFile> {
+/**
+ * Where it is awaited, in a worker of its own, so that copies run beside compute; where the site's policy forbids that, and on
+ * backends that block, in this thread, if it is a worker that may. The code is loaded when a page first asks for a spill tier.
+ */
+async function openSpill(options: OriginFileOptions, awaits: boolean): Promise<OriginFile> {
+  const { openOriginFile, openOriginFileInWorker } = await import("../memory/origin-file.ts");
+  if (!awaits) return openOriginFile(options);
   try {
     return await openOriginFileInWorker(options);
   } catch (error) {

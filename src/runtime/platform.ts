@@ -2,6 +2,7 @@
  * What differs between Node.js and a browser, behind one interface: the backends there are, what host memory is made of, and where
  * the spill tier lies. A platform is handed to `virtualize`; nothing in the runtime asks where it runs.
  */
+import type { DeviceAdapter } from "../backends/adapter.ts";
 import type { Adapters } from "../backends/index.ts";
 import type { CopySpan } from "../memory/copy.ts";
 import type { Vault } from "../memory/vault.ts";
@@ -15,7 +16,7 @@ export interface VaultRequest extends Pick<SessionOptions, "hostBytes" | "spillD
 }
 
 export interface Platform {
-  readonly adapters: Adapters;
+  readonly adapters: Adapters<DeviceAdapter | Promise<DeviceAdapter>>;
   /** Name of the directory that `spill: true` stands for. */
   temporaryDirectory(): string;
   /** @throws VdnnError `ERR_SPILL`, `ERR_INVALID_OPTION` when there cannot be such a spill tier */
@@ -24,5 +25,6 @@ export interface Platform {
 
 /** A platform on which a session can be made without waiting. */
 export interface BlockingPlatform extends Platform {
+  readonly adapters: Adapters;
   makeVault(request: VaultRequest): Vault;
 }

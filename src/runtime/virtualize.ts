@@ -2,6 +2,7 @@
  * The way to a session: checks, the proofs at attach time, then the session itself. Written for any platform; the entries of the
  * package bind theirs.
  */
+import type { DeviceAdapter } from "../backends/adapter.ts";
 import { adapterFor } from "../backends/index.ts";
 import { VdnnError } from "../errors.ts";
 import type { Vault } from "../memory/vault.ts";
@@ -19,6 +20,8 @@ interface Setup<P extends Platform = Platform> {
   readonly engine: Engine;
   readonly options: SessionOptions;
   readonly relu: ReluProof;
+  /** The backend cannot block. */
+  readonly awaits: boolean;
 }
 
 const proven = new WeakSet<object>();
@@ -32,10 +35,11 @@ export async function virtualizeOn(
   checkVersion(tf);
   await tf.ready();
   const engine = engineOf(tf);
-  const awaits = cannotBlock(platform, engine);
+  const { asynchronous } = await adapterFor(engine, platform.adapters);
+  const awaits = asynchronous !== undefined;
   const parsed = parse(platform, engine, options);
   const relu = awaits ? await proveReluLater(engine) : proveRelu(engine);
-  const setup = { platform, tf, engine, options: parsed, relu };
+  const setup = { platform, tf, engine, options: parsed, relu, awaits };
   if (parsed.selfTest && !proven.has(engine.backend)) {
     const toy = toyOf(setup);
     if (awaits) await selfTestLater(tf, () => start(toy));
@@ -50,24 +54,20 @@ export function attachOn(platform: BlockingPlatform, tf: TensorFlow, options: Vi
   checkVersion(tf);
   const engine = engineOf(tf);
   const parsed = parse(platform, engine, options);
-  if (cannotBlock(platform, engine)) {
+  if (adapterFor(engine, platform.adapters).asynchronous !== undefined) {
     throw new VdnnError(
       "ERR_BACKEND",
       `${engine.backendName} can only be awaited; use \`await virtualize(tf, options)\` instead of attach`,
       { backend: engine.backendName },
     );
   }
-  const setup = { platform, tf, engine, options: parsed, relu: proveRelu(engine) };
+  const setup = { platform, tf, engine, options: parsed, relu: proveRelu(engine), awaits: false };
   if (parsed.selfTest && !proven.has(engine.backend)) {
     const expected = trainToy(tf);
     compareToys(tf, expected, trainUnder(tf, startNow(toyOf(setup))));
     proven.add(engine.backend);
   }
   return startNow(setup);
-}
-
-function cannotBlock({ adapters }: Platform, engine: Engine): boolean {
-  return adapterFor(engine, adapters).asynchronous !== undefined;
 }
 
 function parse(platform: Platform, engine: Engine, options: VirtualizeOptions): SessionOptions {
@@ -78,9 +78,10 @@ function parse(platform: Platform, engine: Engine, options: VirtualizeOptions): 
 
 async function start(setup: Setup): Promise<Session> {
   const meter = new Meter(setup.options.now, setup.options);
+  const adapter = await adapterFor(setup.engine, setup.platform.adapters);
   const vault = await setup.platform.makeVault(requestOf(setup, meter));
   try {
-    return sessionOf(setup, meter, vault);
+    return sessionOf(setup, meter, adapter, vault);
   } catch (error) {
     await vault.close();
     throw error;
@@ -89,23 +90,24 @@ async function start(setup: Setup): Promise<Session> {
 
 function startNow(setup: Setup<BlockingPlatform>): Session {
   const meter = new Meter(setup.options.now, setup.options);
-  return sessionOf(setup, meter, setup.platform.makeVault(requestOf(setup, meter)));
+  const adapter = adapterFor(setup.engine, setup.platform.adapters);
+  return sessionOf(setup, meter, adapter, setup.platform.makeVault(requestOf(setup, meter)));
 }
 
-function requestOf({ platform, engine, options }: Setup, meter: Meter): VaultRequest {
+function requestOf({ options, awaits }: Setup, meter: Meter): VaultRequest {
   return {
     hostBytes: options.hostBytes,
     spillDirectory: options.spillDirectory,
     spillBytes: options.spillBytes,
     now: options.now,
-    awaits: cannotBlock(platform, engine),
+    awaits,
     onSpan: ({ kind, bytes, startMs, endMs }) =>
       meter.spilled(kind === "write" ? "spill-write" : "spill-read", bytes, startMs, endMs - startMs),
   };
 }
 
-function sessionOf({ platform, tf, engine, options, relu }: Setup, meter: Meter, vault: Vault): Session {
-  return new Session({ tf, adapter: adapterFor(engine, platform.adapters), options, relu, meter, vault });
+function sessionOf({ tf, options, relu }: Setup, meter: Meter, adapter: DeviceAdapter, vault: Vault): Session {
+  return new Session({ tf, adapter, options, relu, meter, vault });
 }
 
 function toyOf<P extends Platform>(setup: Setup<P>): Setup<P> {

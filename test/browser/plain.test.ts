@@ -1,4 +1,4 @@
-/** A page without a bundler: TensorFlow.js from script tags, vdnn as one file. */
+/** A page without a bundler: TensorFlow.js from script tags, vdnn as it is published for that. */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import * as path from "node:path";
@@ -24,12 +24,12 @@ describeInBrowser("a page without a bundler", (browser) => {
     const result = (await build({ configFile: "vite.config.ts", logLevel: "silent", build: { write: false } })) as
       | Rolldown.RolldownOutput
       | Rolldown.RolldownOutput[];
-    const [file] = [result].flat()[0]!.output;
+    const files = new Map([result].flat()[0]!.output.map((file) => [file.fileName, "code" in file ? file.code : ""]));
     const require = createRequire(import.meta.url);
     const folder = path.dirname(path.dirname(require.resolve("@tensorflow/tfjs/package.json")));
     await browser().page.route("**/script/**", async (route) => {
       const name = new URL(route.request().url()).pathname.replace("/script/", "");
-      const body = name === "vdnn.min.js" ? file.code : await readFile(path.join(folder, name));
+      const body = files.get(name) ?? (await readFile(path.join(folder, name)));
       await route.fulfill({ contentType: "text/javascript", body });
     });
     await browser().page.route("**/plain.html", (route) =>

@@ -4,7 +4,7 @@
  */
 import wasmPlain from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url";
 import wasmSimd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url";
-import { loadTensorFlow, registerWasmTrainingKernels, type TensorFlow, VdnnError } from "vdnn";
+import { loadTensorFlow, type TensorFlow, VdnnError } from "vdnn";
 import type { BackendName } from "../protocol.ts";
 
 export interface Loaded {
@@ -43,7 +43,6 @@ async function load(backend: BackendName): Promise<TensorFlow> {
   await import("@tensorflow/tfjs-backend-wasm");
   // One thread everywhere: threads need headers that a static host may not send.
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-  await loadTensorFlow(backend, { tf, wasmPaths: WASM_PATHS });
-  registerWasmTrainingKernels(tf, { fastInputGradient: true });
+  await loadTensorFlow(backend, { tf, wasmPaths: WASM_PATHS, wasmKernels: { fastInputGradient: true } });
   return tf;
 }

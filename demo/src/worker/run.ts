@@ -8,11 +8,11 @@ import {
   type IterationResult,
   type Session,
   type TensorFlow,
-  toChromeTrace,
   type TraceEvent,
   VdnnError,
   virtualize,
 } from "vdnn";
+import { toChromeTrace } from "vdnn/report";
 import { findNetwork, type Network } from "vdnn/networks";
 import type { Failure, MemorySample, Message, RunFiles, StartRequest } from "../protocol.ts";
 import { clockResolution } from "./clock.ts";

@@ -33,7 +33,7 @@ export const webgl = {
     const stock = gl.getParameter;
     if (!readsRed)
       gl.getParameter = (name) => (name === gl.IMPLEMENTATION_COLOR_READ_FORMAT ? gl.RGBA : stock.call(gl, name));
-    const adapter = adapterFor(engineOf(tf), BROWSER_ADAPTERS);
+    const adapter = await adapterFor(engineOf(tf), BROWSER_ADAPTERS);
     const tensor = tf.tidy(() => {
       const x = tf.ones(shape as number[]);
       // Arithmetic leaves its result packed.
