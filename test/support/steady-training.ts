@@ -30,14 +30,14 @@ export interface SteadyTraining {
   readonly offloadBytes: number;
 }
 
-const WARM_UP = 40;
+const WARM_UP = 20;
 const LAST_STEPS = 10;
 
 async function main(backend: BackendName, steps: number): Promise<SteadyTraining> {
   if (backend === "webgpu") await whyNoWebGpu();
   const { tf } = await loadTensorFlow(backend);
   const counter = backend === "webgpu" ? countBuffers(tf) : null;
-  const net = perceptron(tf, tf.train.momentum(0.01, 0.9), 2);
+  const net = perceptron(tf, tf.train.momentum(0.01, 0.9), 1);
   const session = await virtualize(tf, { policy: "vdnn-all", deviceMemory: "256KiB" });
   const collect = (globalThis as unknown as { gc: () => void }).gc;
   let hostBytes = 0;
