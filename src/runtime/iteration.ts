@@ -21,7 +21,7 @@ const READ_AHEAD = 8;
 export const LOOK_AHEAD = 24;
 
 export class Iteration {
-  readonly log: OpLog = new OpLog();
+  readonly log: OpLog;
   readonly #replay: Replay;
   readonly #residency: Residency;
   readonly #planner: Planner;
@@ -51,6 +51,7 @@ export class Iteration {
     layerNow: () => string,
     context: Omit<ReplayContext, "residency" | "meter">,
   ) {
+    this.log = new OpLog(residency.adapter.allocator?.smallestBytes ?? 0);
     this.#layerNow = layerNow;
     this.#residency = residency;
     this.#planner = planner;

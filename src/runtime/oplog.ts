@@ -65,14 +65,29 @@ export function isRandom(kernel: string): boolean {
 
 export class OpLog {
   readonly ops: Op[] = [];
+  readonly #smallestBytes: number;
   /** A variable took the second block in place of the first. */
   readonly #replaced: { readonly from: Block; readonly to: Block; readonly pass: Pass }[] = [];
   readonly #survivors = new Set<Block>();
+
+  /** @param smallestBytes kernels whose inputs are all smaller may have run on the processor; 0 where none does */
+  constructor(smallestBytes: number) {
+    this.#smallestBytes = smallestBytes;
+  }
 
   add(op: Op): void {
     this.ops.push(op);
     // What only hands its input on has not made it.
     for (const entry of op.writes) if (!op.reads.includes(entry)) entry.producer = op;
+  }
+
+  /**
+   * Running the kernel once more gives the same bits. TF.js hands kernels on few values to the processor as long as none of
+   * them is on the device; once one was sent there, the device would compute them, and round in its own way.
+   */
+  isRepeatable({ name, reads }: Op): boolean {
+    if (isRandom(name)) return false;
+    return reads.length === 0 || reads.some(({ block }) => block.bytes >= this.#smallestBytes);
   }
 
   /** Layer and kernel that made a block in this iteration, for messages. */
@@ -127,7 +142,7 @@ export class OpLog {
         inputs: distinct(op.reads.map((entry) => indices.of(entry.block))),
         outputs,
         workspaceBytes: Math.max(0, op.needBytes - freshBytes) + this.#inPlaceBytes(op, indices),
-        ...(op.name === CONSTANT || op.name === READ || isRandom(op.name) ? { recomputable: false } : {}),
+        ...(op.name === CONSTANT || op.name === READ || !this.isRepeatable(op) ? { recomputable: false } : {}),
       };
     });
     const used = new Set(kernels.map((kernel) => kernel.layer ?? ""));

@@ -22,7 +22,6 @@ import { Iteration, LOOK_AHEAD } from "./iteration.ts";
 import { LayerTracker } from "./layers.ts";
 import type { Meter } from "./meter.ts";
 import { awaitInModels } from "./models.ts";
-import { isRandom } from "./oplog.ts";
 import { interceptOptimizers } from "./optimizers.ts";
 import type { SessionOptions } from "./options.ts";
 import { outOfMemory, tooLarge } from "./out-of-memory.ts";
@@ -311,7 +310,8 @@ export class Session {
       return true;
     // An update replaces the weights that recorded kernels read.
     if (!isOpen || pass === "update") return false;
-    return block.entries.some(({ alive, producer }) => alive && producer !== null && !isRandom(producer.name));
+    const { log } = this.#iteration;
+    return block.entries.some(({ alive, producer }) => alive && producer !== null && log.isRepeatable(producer));
   }
 
   /** Everything but what the iteration makes, and what its plan knows as optimizer state, which only updates touch. */
