@@ -1,45 +1,61 @@
 /**
- * WebGL: the textures that TensorFlow.js made and did not delete, by its own count of their bytes; the API tells no sizes. Past the
- * cap the texture is deleted again and an error thrown: WebGL would set OUT_OF_MEMORY, which TensorFlow.js reads only while debugging.
+ * WebGL: the textures whose storage was allocated and that were not deleted, by the bytes of their format. Past the cap WebGL sets
+ * OUT_OF_MEMORY, which stock TensorFlow.js reads only while it debugs, so there a refusal throws.
  */
 import { formatBytes } from "vdnn";
 import { AllocationCount } from "./count.ts";
 import type { AllocationMeter } from "./meter.ts";
 
-interface TextureManager {
-  acquireTexture(...args: readonly unknown[]): object;
-  readonly numBytesAllocated: number;
-}
-
 export interface WebGlBackend {
-  readonly textureManager: TextureManager;
+  readonly gpgpu: { readonly gl: WebGL2RenderingContext };
 }
 
-export function meterTextures({ textureManager }: WebGlBackend): AllocationMeter {
+export function meterTextures({ gpgpu: { gl } }: WebGlBackend): AllocationMeter {
   const count = new AllocationCount();
-  const stock = textureManager.acquireTexture.bind(textureManager);
-  /** Deletions are not told, so the count follows the manager's own. */
-  const follow = (): number => {
-    count.add(textureManager.numBytesAllocated - count.allocatedBytes);
-    return count.allocatedBytes;
+  const sizes = new WeakMap<WebGLTexture, number>();
+  let bound: WebGLTexture | null = null;
+  let hasRefused = false;
+  const stock = {
+    bindTexture: gl.bindTexture.bind(gl),
+    texStorage2D: gl.texStorage2D.bind(gl),
+    deleteTexture: gl.deleteTexture.bind(gl),
+    getError: gl.getError.bind(gl),
   };
-  textureManager.acquireTexture = (...args) => {
-    const before = follow();
-    const texture = stock(...args);
-    const bytes = textureManager.numBytesAllocated - before;
-    if (bytes > 0 && count.exceeds(bytes)) {
-      count.refuse(bytes, "OUT_OF_MEMORY");
-      throw new RangeError(`a texture of ${formatBytes(bytes)} refused with ${formatBytes(before)} allocated`);
+  gl.bindTexture = (target, texture) => {
+    if (target === gl.TEXTURE_2D) bound = texture;
+    stock.bindTexture(target, texture);
+  };
+  gl.texStorage2D = (target, levels, format, width, height) => {
+    const bytes = width * height * bytesPerTexel(gl, format);
+    if (!count.exceeds(bytes)) {
+      stock.texStorage2D(target, levels, format, width, height);
+      if (bound !== null) sizes.set(bound, bytes);
+      count.add(bytes);
+      return;
     }
-    follow();
-    return texture;
+    const { allocatedBytes } = count.refuse(bytes, "OUT_OF_MEMORY");
+    if (count.manner === "throw") {
+      throw new RangeError(`a texture of ${formatBytes(bytes)} refused with ${formatBytes(allocatedBytes)} allocated`);
+    }
+    hasRefused = true;
+  };
+  gl.deleteTexture = (texture) => {
+    if (texture !== null) {
+      count.subtract(sizes.get(texture) ?? 0);
+      sizes.delete(texture);
+    }
+    stock.deleteTexture(texture);
+  };
+  gl.getError = () => {
+    const error = hasRefused ? gl.OUT_OF_MEMORY : stock.getError();
+    hasRefused = false;
+    return error;
   };
   return {
     get allocatedBytes() {
-      return follow();
+      return count.allocatedBytes;
     },
     get peakBytes() {
-      follow();
       return count.peakBytes;
     },
     get refusal() {
@@ -47,8 +63,22 @@ export function meterTextures({ textureManager }: WebGlBackend): AllocationMeter
     },
     cap: (limitBytes, manner) => count.cap(limitBytes, manner),
     about:
-      "Allocated bytes are TensorFlow.js’s own count of its WebGL textures, padding and pooled ones included; the driver may round " +
-      "up. The limit is a cap behind texture creation, because a browser gives no way to cap GPU memory: the texture that exceeds it " +
-      "raises an error.",
+      "Allocated bytes are the texels of all textures given storage and not yet deleted, times the bytes of their format; the driver " +
+      "may round up. The limit is a cap in front of texStorage2D, because a browser gives no way to cap GPU memory. A full device " +
+      "sets OUT_OF_MEMORY, which stock TensorFlow.js does not read; the page stops it there.",
   };
+}
+
+function bytesPerTexel(gl: WebGL2RenderingContext, format: number): number {
+  switch (format) {
+    case gl.RGBA32F:
+      return 16;
+    case gl.RGBA16F:
+      return 8;
+    case gl.R16F:
+      return 2;
+    // R32F and RGBA8.
+    default:
+      return 4;
+  }
 }

@@ -101,6 +101,16 @@ describe.skipIf(absent !== undefined)(
       expect(visit.errors).toEqual([]);
     });
 
+    test("trains on webgl under a cap in front of texStorage2D, which stock does not get past", async () => {
+      visit = await demo.visit(WEBGPU.replace("backend=webgpu", "backend=webgl"));
+      await visit.train();
+      expect(await visit.text("#readouts")).toMatch(/Same bits as stock\s+yes/);
+      await visit.runStock();
+      expect((await visit.row("Stock, same limit")).at(-1)).toMatch(/^out of memory in step/);
+      expect(await visit.text("#verdict")).toMatch(/a texture of .* refused with .* allocated/);
+      expect(visit.errors).toEqual([]);
+    });
+
     test("a lost device ends the run with advice, and the next run has another device", async () => {
       visit = await demo.visit(`${WEBGPU.replace("steps=3", "steps=4")}&fault=device-lost`);
       await visit.train();
