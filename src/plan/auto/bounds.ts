@@ -44,8 +44,9 @@
  * least C plus the cheapest fractional cover, which any prices p >= 0 bound from below (cover.ts): sum of p[k] D[k], less what gaps
  * earn that are worth more at those prices than they cost.
  *
- * An input is on the device at the start: its copy out may start there. State may have left before, and what the caller gets need
- * not come back: these (the latter after its last use) and what is overwritten before it is read are not counted at all. Ranges of slots that do not overlap add
+ * An input is on the device at the start: its copy out may start there. State may have left before, and what the caller gets or has
+ * given need not be there at the end of k: these (the latter two after their last use, as an input may be read again by what runs
+ * again) and what is overwritten before it is read are not counted at all. Ranges of slots that do not overlap add
  * up: the best set of ranges is found by weighted interval scheduling, one pass over the slots. QED
  */
 import { bucketed } from "./buckets.ts";
@@ -202,7 +203,7 @@ function freeBytes({ graph, flat, freeBytes: overwritten }: Problem): Float64Arr
   graph.tensors.forEach(({ role, bytes: size }, t) => {
     if (role === "state") state += size;
     const end = (lastUse[t] as number) + 1;
-    if (role === "output" && end > 0) ended[end] = (ended[end] as number) + size;
+    if ((role === "output" || role === "input") && end > 0) ended[end] = (ended[end] as number) + size;
   });
   for (let k = 0, gone = 0; k < n; k++) {
     gone += ended[k] as number;

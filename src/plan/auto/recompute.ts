@@ -15,7 +15,7 @@ export interface RecomputeOptions {
   readonly effort?: number;
   /** Seed of the search. Default 1. */
   readonly seed?: number;
-  /** Tries lower targets than the budget where that is not kept otherwise. Default true. */
+  /** Tries more than one descent, and lower targets than the budget where that is not kept otherwise. Default true. */
   readonly insists?: boolean;
   /** Re-runs that the search starts from and may undo. Default none. */
   readonly start?: readonly Rerun[];
@@ -72,7 +72,7 @@ export function planRecompute(graph: Graph, deviceBytes: number, options: Recomp
     const found = attempt(lives);
     if (isBetter(found, best, deviceBytes)) best = found;
   };
-  for (const [share, prices] of startsFor(model)) descend(share, prices);
+  for (const [share, prices] of startsFor(model).slice(0, insists ? undefined : 1)) descend(share, prices);
   const [levels, targets] = model.kernelCount > LARGE ? [COARSE, FEW_HARDER_TARGETS] : [FINE, HARDER_TARGETS];
   for (const prices of [levels, { ...levels, jump: Number.POSITIVE_INFINITY }]) {
     for (const share of targets) if (insists && best.peakBytes > deviceBytes) descend(share, prices);
