@@ -62,7 +62,6 @@ export function webglAdapter(engineBackend: EngineBackend, engine: Engine): Devi
       const layout = layouts.get(dataId);
       if (layout === undefined) throw new Error("the tensor was never on the device");
       const { texShape, usage, dtype, isPacked } = layout;
-      layouts.delete(dataId);
       // So that a session can end without its device.
       if (backend.gpgpu.gl.isContextLost()) {
         storage.set(dataId, { ...layout, texShape: null, refCount });
