@@ -72,23 +72,26 @@ export class AwaitingDriver {
     });
   }
 
-  /** Resolves when no training call is under way and every copy has arrived. */
-  async idle(): Promise<void> {
-    await this.#turns.onIdle();
-    await this.#context.vault.arrivals();
+  /**
+   * Runs `end` when the training calls before it are done and every copy has arrived. Those after it are stock TensorFlow.js, unless
+   * it fails.
+   */
+  last(end: () => Promise<void>): Promise<void> {
+    return this.#turns.add(async () => {
+      await this.#context.vault.arrivals();
+      await end();
+      this.#isClosed = true;
+    });
   }
 
-  /** No training call awaits from now on. */
-  close(): void {
-    this.#isClosed = true;
-  }
-
+  /** The session has ended. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
   variableGrads(f: Loss, varList?: tfjs.Variable[]): Promise<VariableGradients> {
     return this.turn(async () => {
+      if (this.#isClosed) return this.#context.tf.variableGrads(f, varList);
       const variables = trainable(this.#context.tf, varList);
       const gradients = await this.#drive(this.#begin(f, variables));
       return { value: gradients.value as unknown as tfjs.Scalar, grads: named(variables, varList, gradients) };
@@ -102,6 +105,7 @@ export class AwaitingDriver {
     varList?: tfjs.Variable[],
   ): Promise<tfjs.Scalar | null> {
     return this.turn(async () => {
+      if (this.#isClosed) return optimizer.minimize(f, returnCost, varList);
       const step = this.begin(optimizer, f, varList);
       try {
         await step.finish();
@@ -150,14 +154,15 @@ export class AwaitingDriver {
       }
       next = call.resume();
     }
+    const { value } = next;
     try {
       // The update, and the program in between, cannot wait for what is still on its way.
       await this.#waiting(() => this.#settled());
     } catch (error) {
       this.#context.interceptor.abort();
+      disposeGradients(this.#context.tf, value);
       throw error;
     }
-    const { value } = next;
     checkGradients(this.#context.tf, value);
     return value;
   }
@@ -252,7 +257,12 @@ function trainable(tf: TensorFlow, varList: readonly tfjs.Variable[] | undefined
   );
 }
 
-function checkGradients(tf: TensorFlow, { grads, value }: Gradients): void {
+function disposeGradients(tf: TensorFlow, { grads }: Gradients): void {
+  tf.dispose(grads.filter((gradient) => gradient !== null) as unknown as tfjs.Tensor[]);
+}
+
+function checkGradients(tf: TensorFlow, gradients: Gradients): void {
+  const { grads, value } = gradients;
   const message = grads.every((gradient) => gradient === null)
     ? "Cannot find a connection between any variable and the result of the loss function y=f(x). Please make sure the operations " +
       "that use variables are inside the function f passed to minimize()."
@@ -260,7 +270,7 @@ function checkGradients(tf: TensorFlow, { grads, value }: Gradients): void {
       ? `The f passed in variableGrads(f) must return a scalar, but it returned a rank-${value.shape.length} tensor`
       : null;
   if (message === null) return;
-  tf.dispose(grads.filter((gradient) => gradient !== null) as unknown as tfjs.Tensor[]);
+  disposeGradients(tf, gradients);
   throw new Error(message);
 }
 

@@ -60,24 +60,24 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
   /** Takes the step that a training function minimizes. */
   let take: ((step: BegunStep) => void) | null = null;
 
-  const begin = async (): Promise<void> => {
-    // The session was disposed in the middle of `fit`: the rest of it is stock TF.js.
-    if (driver.isClosed) return;
-    await new Promise<void>((begun, failed) => {
+  /** Null where the session was disposed in the middle of `fit`: the rest of it is stock TF.js. */
+  const begin = (): Promise<Turn | null> =>
+    new Promise((begun, failed) => {
       void driver
         .turn(
           () =>
             new Promise<void>((end) => {
-              turn = { model: null, rest: [], kept: [], end };
-              begun();
+              turn = driver.isClosed ? null : { model: null, rest: [], kept: [], end };
+              begun(turn);
+              if (turn === null) end();
             }),
         )
         .catch(failed);
     });
-  };
-  const end = async (): Promise<void> => {
-    const mine = turn;
-    if (mine === null) return;
+  /** Ends a turn that has not ended yet. */
+  const end = async (mine: Turn | null): Promise<void> => {
+    // By now it may be another model's.
+    if (mine === null || mine !== turn) return;
     try {
       for (const work of mine.rest) await work();
     } finally {
@@ -123,24 +123,29 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
     return results;
   };
   models.trainOnBatch = async function trainOnBatch(xs, ys) {
-    await begin();
+    const mine = await begin();
     const result = await stock.trainOnBatch.call(this, xs, ys).catch(async (error: unknown) => {
-      await end().catch(() => undefined);
+      await end(mine).catch(() => undefined);
       throw error;
     });
-    await end();
+    await end(mine);
     return result;
   };
   const awaiting = async (args: FitArgs | undefined, run: (args: FitArgs) => Promise<unknown>): Promise<unknown> => {
+    let mine: Turn | null = null;
     const callbacks = [
-      batchCallback(tf, { onBatchEnd: end }),
+      batchCallback(tf, { onBatchEnd: () => end(mine) }),
       ...listOf(tf, args ?? {}),
-      batchCallback(tf, { onBatchBegin: begin }),
+      batchCallback(tf, {
+        onBatchBegin: async () => {
+          mine = await begin();
+        },
+      }),
     ];
     try {
       return await run({ ...args, callbacks });
     } finally {
-      await end();
+      await end(mine);
     }
   };
   models.fit = function fit(xs, ys, args) {

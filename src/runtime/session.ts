@@ -256,12 +256,15 @@ export class Session {
 
   /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */
   async dispose(): Promise<void> {
-    await this.#driver?.idle();
-    this.#driver?.close();
-    if (this.#attached && !this.#vault.canBlock && !this.#isLost) await this.#residency.settleLater();
-    this.detach();
+    // As a training call among the others: none of them can be under way then.
+    await (this.#driver === null ? this.#detachLater() : this.#driver.last(() => this.#detachLater()));
     await this.#vault.close();
     await this.#offloadStream?.close();
+  }
+
+  async #detachLater(): Promise<void> {
+    if (this.#attached && !this.#vault.canBlock && !this.#isLost) await this.#residency.settleLater();
+    this.detach();
   }
 
   /** The device is gone: there is nothing to bring data back to. */

@@ -69,6 +69,28 @@ describe.skipIf(absent !== undefined)(
         });
       });
 
+      test("a refusal that is told after the backward pass leaves no gradient behind", async () => {
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const optimizer = tf.train.sgd(0.1);
+          let isRefused = true;
+          for (let granted = 0; isRefused; granted++) {
+            // Sizes that no buffer in the pool has: every step allocates.
+            const x = tf.ones<tfjs.Rank.R2>([96, 70 + granted]);
+            const weight = tf.variable(tf.ones<tfjs.Rank.R2>([70 + granted, 64 + 3 * granted]));
+            const loss = (): tfjs.Scalar => tf.mean(tf.square(tf.tanh(tf.matMul(x, weight))));
+            const before = tf.memory().numTensors;
+            const refusal = refuseAllocation(granted);
+            isRefused = await session.minimize(optimizer, loss, false, [weight]).then(
+              () => false,
+              () => true,
+            );
+            refusal.restore();
+            expect(tf.memory().numTensors).toBe(before);
+            tf.dispose([x, weight]);
+          }
+        });
+      });
+
       test("a budget below the weights is told with what the weights need", async () => {
         const net = perceptron(tf);
         await within(tf, { policy: "auto", deviceMemory: "48KiB" }, async (session) => {

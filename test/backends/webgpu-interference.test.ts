@@ -71,9 +71,9 @@ describe.skipIf(absent !== undefined)(
                 .add(tf.mean(net.x.matMul(extra)))
                 .asScalar(),
             );
-          const running = session.minimize(net.optimizer, loss, false, [...net.weights, extra]);
+          const running = Promise.allSettled([session.minimize(net.optimizer, loss, false, [...net.weights, extra])]);
           await inTheMiddle(() => extra.dispose());
-          await running.catch(() => undefined);
+          await running;
           const tensors = tf.memory().numTensors;
           await step(session, net);
           expect(tf.memory().numTensors).toBe(tensors);
@@ -144,6 +144,42 @@ describe.skipIf(absent !== undefined)(
         await step(session, net);
         expect(await net.bits()).toBe(expected);
         net.dispose();
+      });
+
+      test("disposes the session while it trains on: it ends between two steps, and later ones are stock TensorFlow.js", async () => {
+        const expected = await stockBits(tf, 8);
+        const session = await virtualize(tf, { policy: "vdnn-all" });
+        const net = perceptron(tf);
+        const training = (async () => {
+          for (let i = 0; i < 8; i++) await step(session, net);
+        })();
+        await inTheMiddle(() => undefined);
+        await session.dispose();
+        await training;
+        expect(session.report().iterations.length).toBeLessThan(8);
+        expect(await net.bits()).toBe(expected);
+        net.dispose();
+      });
+
+      test("fits two models at once, one longer than the other: both have the bits of one after the other", async () => {
+        const data = tf.randomUniform([32, 64], -1, 1, "float32", 5);
+        const fit = async (seed: number, epochs: number) => {
+          const kernelInitializer = tf.initializers.randomUniform({ seed, minval: -0.2, maxval: 0.2 });
+          const layer = { units: 64, activation: "tanh", kernelInitializer } as const;
+          const model = tf.sequential({
+            layers: [tf.layers.dense({ ...layer, inputShape: [64] }), tf.layers.dense(layer)],
+          });
+          model.compile({ optimizer: tf.train.sgd(0.1), loss: "meanSquaredError" });
+          await model.fit(data, data, { epochs, batchSize: 16, shuffle: false });
+          const values = await Promise.all(model.getWeights().map((weight) => weight.data()));
+          model.dispose();
+          return values.map((value) => new Uint32Array(value.slice().buffer).join()).join("/");
+        };
+        const expected = [await fit(1, 1), await fit(2, 3)];
+        await within(tf, { policy: "vdnn-all" }, async () => {
+          expect(await Promise.all([fit(1, 1), fit(2, 3)])).toEqual(expected);
+        });
+        data.dispose();
       });
 
       test("a hidden page slows timers: no step waits for one", async () => {
