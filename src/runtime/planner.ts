@@ -34,6 +34,7 @@ export class Planner {
   /** Most recently used first. */
   #known: Known[] = [];
   #count = 0;
+  #isDoubted = false;
 
   constructor(policy: Policy) {
     this.#policy = policy;
@@ -45,7 +46,8 @@ export class Planner {
 
   /** The plan that an iteration is expected to follow: that of the last one. */
   expected(): Follower | null {
-    const latest = this.#known[0];
+    const latest = this.#isDoubted ? undefined : this.#known[0];
+    this.#isDoubted = false;
     return latest === undefined ? null : new Follower(latest.compiled);
   }
 
@@ -112,6 +114,14 @@ export class Planner {
       lowerBoundMs: plan.predicted.lowerBoundMs,
     };
     return { compiled, fits, summary };
+  }
+
+  /**
+   * The plan has sent away what the program asked for again. The next iteration is recorded from its beginning, or the same plan would
+   * fail the same step again.
+   */
+  doubt(): void {
+    this.#isDoubted = true;
   }
 
   /** Plans no longer apply: the machine is not what they were made for. One that is being followed goes on to its end. */

@@ -5,6 +5,7 @@
  * TF.js's own fault handler, `engine.moveData`, asks here for data that a kernel touches while it is away. That is the safety
  * net; planned prefetch is the normal way.
  */
+import PQueue from "p-queue";
 import type { DeviceAdapter } from "../backends/adapter.ts";
 import { hasCode, VdnnError } from "../errors.ts";
 import type { Stream } from "../memory/stream.ts";
@@ -27,6 +28,8 @@ export interface ResidencyOptions extends RoomPolicy {
   readonly offloadStream: Stream<DeviceCopy> | null;
   /** Brings back a block whose bytes are nowhere, by running recorded kernels again. */
   readonly rebuild: (block: Block) => void;
+  /** A kernel asked for data that cannot be had without waiting, and fails. */
+  readonly missed: () => void;
   /** Code that cannot wait may touch the block at any time. */
   readonly outlivesStep: (block: Block) => boolean;
 }
@@ -38,6 +41,7 @@ export class Residency {
   readonly transfers: Transfers;
   readonly room: Room;
   readonly #options: ResidencyOptions;
+  readonly #reads = new PQueue({ concurrency: 1 });
 
   constructor(options: ResidencyOptions) {
     const { adapter, meter } = options;
@@ -164,10 +168,20 @@ export class Residency {
     return this.adapter.asynchronous?.decode(bytes, entry.dtype) ?? viewAs(entry.dtype, bytes);
   }
 
-  /** `readAway` for a reader who can wait. */
+  /** `readAway` for a reader who can wait. Where bytes have to be fetched, readers take turns: there may be room for one of them. */
   async readLater(dataId: DataId): Promise<Values> {
     const block = this.ledger.entry(dataId)?.block;
-    if (block !== undefined) await this.transfers.arrival(block);
+    if (this.#options.vault.canBlock) return this.#readArrived(dataId, block);
+    return this.#reads.add(() => this.#readArrived(dataId, block));
+  }
+
+  async #readArrived(dataId: DataId, block: Block | undefined): Promise<Values> {
+    // Once more where others took its place on the host meanwhile.
+    if (block !== undefined)
+      for (let way = this.transfers.arrival(block); way !== null;) {
+        await way;
+        way = this.transfers.arrival(block);
+      }
     if (block?.residency === "away" || this.adapter.asynchronous === undefined) return this.readAway(dataId);
     if (block !== undefined) this.ensure(block, false);
     return this.adapter.backend.read(dataId);
@@ -181,6 +195,7 @@ export class Residency {
     } catch (cause) {
       block.residency = "away";
       if (!hasCode(cause, "ERR_DATA_DROPPED")) throw cause;
+      this.#options.missed();
       throw new VdnnError(
         "ERR_BACKEND",
         `a kernel asked for ${block.bytes} bytes that are on their way to the host or on the spill tier, and ${this.adapter.name} cannot wait inside ` +

@@ -110,6 +110,9 @@ export class Session {
       chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
       nextUse: (block) => this.#victims().nextUse(block),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
+      missed: () => {
+        if (this.#iteration.pass !== null) this.#planner.doubt();
+      },
       outlivesStep: (block) => this.#outlivesStep(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
       tooLarge: (bytes, limit) => tooLarge(this.#interceptor.layer, this.#interceptor.kernel, bytes, limit),

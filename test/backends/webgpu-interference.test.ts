@@ -81,6 +81,21 @@ describe.skipIf(absent !== undefined)(
         });
       });
 
+      test("uses an input again that its plan has sent away: a step that fails is recorded when it is tried again", async () => {
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          for (let i = 0; i < 2; i++) await step(session, net);
+          const loss = () => tf.add<tfjs.Scalar>(net.loss(), tf.mean(tf.square(net.x)));
+          // Whether it fails is a matter of what had arrived.
+          await step(session, net, loss).catch((error: unknown) =>
+            expect(error).toMatchObject({ code: "ERR_BACKEND" }),
+          );
+          for (let i = 0; i < 2; i++) await step(session, net, loss);
+          expect(session.report().iterations.at(-1)?.mode).toBe("planned");
+          net.dispose();
+        });
+      });
+
       test("asks for another step inside the loss: it comes after", async () => {
         const expected = await stockBits(tf, 2);
         await within(tf, { policy: "vdnn-all" }, async (session) => {
