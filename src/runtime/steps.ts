@@ -96,15 +96,19 @@ export class Steps {
 
   /** An update whose success the device tells later: until `confirmed` resolves it can be undone. */
   async updateConfirmed(apply: () => void, confirmed: () => Promise<void>): Promise<void> {
+    const { iteration } = this.#context;
     this.#confirming = true;
     try {
       apply();
+      // What other code trains meanwhile is no part of this step.
+      iteration.isSuspended = true;
       await confirmed();
     } catch (error) {
-      if (this.#context.iteration.isOpen) this.abort();
+      if (iteration.isOpen) this.abort();
       throw error;
     } finally {
       this.#confirming = false;
+      iteration.isSuspended = false;
     }
     this.close();
   }

@@ -197,6 +197,37 @@ describe.skipIf(absent !== undefined)(
         data.dispose();
       });
 
+      test("asks for gradients while an update waits for the device's answer: refused, and the step is not disturbed", async () => {
+        const expected = await stockBits(tf, 2);
+        await within(tf, { policy: "liveness" }, async (session) => {
+          const net = perceptron(tf);
+          await step(session, net);
+          const { optimizer } = net;
+          const apply = optimizer.applyGradients.bind(optimizer);
+          let answer: unknown = null;
+          optimizer.applyGradients = (gradients) => {
+            apply(gradients);
+            // Of a size that no buffer in the pool has, so that there is something to answer.
+            tf.dispose(tf.square(tf.ones([3333])));
+            queueMicrotask(() => {
+              try {
+                tf.grad((x) => tf.sum(tf.square(x)))(net.x).dispose();
+              } catch (error) {
+                answer = error;
+              }
+            });
+          };
+          await step(session, net);
+          expect(answer).toMatchObject({
+            code: "ERR_BACKEND",
+            message: expect.stringMatching(/another training call waits/),
+          });
+          expect(session.report().iterations.map(({ kernels }) => kernels)).toHaveLength(2);
+          expect(await net.bits()).toBe(expected);
+          net.dispose();
+        });
+      });
+
       test("a hidden page slows timers: no step waits for one", async () => {
         const { setTimeout: timeout, setInterval: interval } = globalThis;
         await within(tf, { policy: "vdnn-all" }, async (session) => {
