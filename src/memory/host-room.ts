@@ -131,8 +131,8 @@ export class HostRoom {
     const full = this.#copies.spillFull;
     let why = "nothing more can leave; raise --host-memory";
     if (this.#tier === undefined) why = "there is no spill tier; raise --host-memory or add --spill DIR";
-    else if (!this.canBlock) why = "nothing more can leave before the training call waits; raise --host-memory";
     else if (full !== undefined) why = "the spill tier takes no more; make room for --spill, or raise --host-memory";
+    else if (!this.canBlock) why = "nothing more can leave before the training call waits; raise --host-memory";
     return new VdnnError(
       "ERR_HOST_MEMORY",
       `needs ${formatBytes(bytes)} of host memory but ${formatBytes(freeBytes)} of ${formatBytes(capacityBytes)} ` +

@@ -41,7 +41,7 @@ export async function openOriginFile(options: OriginFileOptions): Promise<Origin
     const file = await place.directory.getFileHandle(place.name, { create: true });
     handle = await file.createSyncAccessHandle?.();
   } catch (cause) {
-    place.release();
+    await vacate(place);
     throw spillError(options.directory, cause);
   }
   if (handle === undefined) {

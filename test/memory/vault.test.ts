@@ -392,4 +392,13 @@ describe("Vault over streams that can only be awaited", () => {
     expectContents(vault.open(parcel).view, PAGE, 1);
     await vault.close();
   });
+
+  it("says that the spill tier is full, where it has to be awaited too", async () => {
+    const { pool, spill } = setUp(1, { maxBytes: 0 });
+    const stream = new QueueStream({ name: "spill", perform: performCopy(spill) });
+    const vault = new Vault({ pool, spill, offloadStream: stream, now: () => 0 });
+    vault.put(PAGE, 1, () => undefined);
+    expect(() => vault.put(PAGE, 2, () => undefined)).toThrow(/the spill tier takes no more/);
+    await vault.close();
+  });
 });
