@@ -91,7 +91,14 @@ async function start(setup: Setup): Promise<Session> {
 function startNow(setup: Setup<BlockingPlatform>): Session {
   const meter = new Meter(setup.options.now, setup.options);
   const adapter = adapterFor(setup.engine, setup.platform.adapters);
-  return sessionOf(setup, meter, adapter, setup.platform.makeVault(requestOf(setup, meter)));
+  const vault = setup.platform.makeVault(requestOf(setup, meter));
+  try {
+    return sessionOf(setup, meter, adapter, vault);
+  } catch (error) {
+    // Nobody can wait for its threads here; they end with it.
+    void vault.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 function requestOf({ options, awaits }: Setup, meter: Meter): VaultRequest {
