@@ -32,7 +32,7 @@ test("the clock's resolution is its smallest step", () => {
 });
 
 test("the count keeps the peak since the cap, and the first refusal", () => {
-  const count = new AllocationCount();
+  const count = new AllocationCount("how it counts");
   count.add(70);
   count.subtract(30);
   expect(count.peakBytes).toBe(70);

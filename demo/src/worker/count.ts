@@ -1,12 +1,17 @@
 /** The sum of what is allocated, its peak, and the cap: what every meter shares. */
-import type { Refusal, RefusalManner } from "./meter.ts";
+import type { AllocationMeter, Refusal, RefusalManner } from "./meter.ts";
 
-export class AllocationCount {
+export class AllocationCount implements AllocationMeter {
+  readonly about: string;
   #allocatedBytes = 0;
   #peakBytes = 0;
   #limitBytes = Number.POSITIVE_INFINITY;
   #manner: RefusalManner = "throw";
   #refusal: Refusal | null = null;
+
+  constructor(about: string) {
+    this.about = about;
+  }
 
   get allocatedBytes(): number {
     return this.#allocatedBytes;

@@ -13,8 +13,13 @@ export interface WasmBackend {
   };
 }
 
+const ABOUT =
+  "The device is the heap of the WebAssembly module, here in this tab’s memory; allocated bytes are what TensorFlow.js took with " +
+  "malloc and has not freed. The limit is a cap in front of malloc, because a browser gives no way to make that heap smaller. A " +
+  "full heap answers 0, which stock TensorFlow.js does not look at; the page stops it there, before it writes over other data.";
+
 export function meterHeap({ wasm }: WasmBackend): AllocationMeter {
-  const count = new AllocationCount();
+  const count = new AllocationCount(ABOUT);
   const sizes = new Map<number, number>();
   // Until its first call each of the two is a stub that puts the real one in its place, over whatever stands there.
   wasm._free(wasm._malloc(1));
@@ -36,20 +41,5 @@ export function meterHeap({ wasm }: WasmBackend): AllocationMeter {
     sizes.delete(address);
     free(address);
   };
-  return {
-    get allocatedBytes() {
-      return count.allocatedBytes;
-    },
-    get peakBytes() {
-      return count.peakBytes;
-    },
-    get refusal() {
-      return count.refusal;
-    },
-    cap: (limitBytes, manner) => count.cap(limitBytes, manner),
-    about:
-      "The device is the heap of the WebAssembly module, here in this tab’s memory; allocated bytes are what TensorFlow.js took with " +
-      "malloc and has not freed. The limit is a cap in front of malloc, because a browser gives no way to make that heap smaller. A " +
-      "full heap answers 0, which stock TensorFlow.js does not look at; the page stops it there, before it writes over other data.",
-  };
+  return count;
 }

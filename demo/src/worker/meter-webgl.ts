@@ -10,8 +10,13 @@ export interface WebGlBackend {
   readonly gpgpu: { readonly gl: WebGL2RenderingContext };
 }
 
+const ABOUT =
+  "Allocated bytes are the texels of all textures given storage and not yet deleted, times the bytes of their format; the driver " +
+  "may round up. The limit is a cap in front of texStorage2D, because a browser gives no way to cap GPU memory. A full device " +
+  "sets OUT_OF_MEMORY, which stock TensorFlow.js does not read; the page stops it there.";
+
 export function meterTextures({ gpgpu: { gl } }: WebGlBackend): AllocationMeter {
-  const count = new AllocationCount();
+  const count = new AllocationCount(ABOUT);
   const sizes = new WeakMap<WebGLTexture, number>();
   let bound: WebGLTexture | null = null;
   let hasRefused = false;
@@ -51,22 +56,7 @@ export function meterTextures({ gpgpu: { gl } }: WebGlBackend): AllocationMeter 
     hasRefused = false;
     return error;
   };
-  return {
-    get allocatedBytes() {
-      return count.allocatedBytes;
-    },
-    get peakBytes() {
-      return count.peakBytes;
-    },
-    get refusal() {
-      return count.refusal;
-    },
-    cap: (limitBytes, manner) => count.cap(limitBytes, manner),
-    about:
-      "Allocated bytes are the texels of all textures given storage and not yet deleted, times the bytes of their format; the driver " +
-      "may round up. The limit is a cap in front of texStorage2D, because a browser gives no way to cap GPU memory. A full device " +
-      "sets OUT_OF_MEMORY, which stock TensorFlow.js does not read; the page stops it there.",
-  };
+  return count;
 }
 
 function bytesPerTexel(gl: WebGL2RenderingContext, format: number): number {

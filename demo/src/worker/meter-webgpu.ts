@@ -14,8 +14,13 @@ export interface WebGpuBackend {
 
 const MAPPABLE = 0x1 | 0x2;
 
+const ABOUT =
+  "Allocated bytes are the sizes of all GPU buffers made with createBuffer and not yet destroyed, without those that the " +
+  "processor maps. The limit is a cap in front of createBuffer, because a browser gives no way to cap GPU memory; past it the " +
+  "page gives the device’s own answer, an invalid buffer and a GPUOutOfMemoryError.";
+
 export function meterBuffers({ device }: WebGpuBackend): AllocationMeter {
-  const count = new AllocationCount();
+  const count = new AllocationCount(ABOUT);
   const stock = device.createBuffer.bind(device);
   device.createBuffer = (descriptor) => {
     const { size, usage } = descriptor;
@@ -32,22 +37,7 @@ export function meterBuffers({ device }: WebGpuBackend): AllocationMeter {
     };
     return buffer;
   };
-  return {
-    get allocatedBytes() {
-      return count.allocatedBytes;
-    },
-    get peakBytes() {
-      return count.peakBytes;
-    },
-    get refusal() {
-      return count.refusal;
-    },
-    cap: (limitBytes, manner) => count.cap(limitBytes, manner),
-    about:
-      "Allocated bytes are the sizes of all GPU buffers made with createBuffer and not yet destroyed, without those that the " +
-      "processor maps. The limit is a cap in front of createBuffer, because a browser gives no way to cap GPU memory; past it the " +
-      "page gives the device’s own answer, an invalid buffer and a GPUOutOfMemoryError.",
-  };
+  return count;
 }
 
 /** Notes what the device itself refuses. vdnn asks for itself. */
