@@ -1,14 +1,10 @@
 /** What can go wrong on a WebGPU device: each is a typed error, and training goes on. Skipped, and says so, without an adapter. */
 import type * as tfjs from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test } from "vitest";
-import { loadTensorFlow } from "../../src/backends/load.ts";
+import { describe, expect, test } from "vitest";
 import { virtualize } from "../../src/platforms/node.ts";
+import { describeOnWebGpu } from "../support/describe-webgpu.ts";
 import { perceptron } from "../support/perceptron.ts";
 import { inTheMiddle, step, stockBits, within } from "../support/perceptron-steps.ts";
-import { whyNoWebGpu } from "../support/webgpu.ts";
-
-const TIMEOUT_MS = 300_000;
-const absent = await whyNoWebGpu();
 
 interface Device {
   readonly limits: object;
@@ -32,15 +28,12 @@ function refuseAllocation(granted: number): { readonly asked: () => number; read
   return { asked: () => asked, restore: () => void Reflect.deleteProperty(device, "popErrorScope") };
 }
 
-describe.skipIf(absent !== undefined)(
-  `webgpu${absent === undefined ? "" : ` (${absent})`}`,
-  { timeout: TIMEOUT_MS },
+describeOnWebGpu(
+  (loaded) => {
+    tf = loaded;
+    ({ device } = tf.backend() as unknown as { device: Device });
+  },
   () => {
-    beforeAll(async () => {
-      ({ tf } = await loadTensorFlow("webgpu"));
-      ({ device } = tf.backend() as unknown as { device: Device });
-    }, TIMEOUT_MS);
-
     describe("memory", () => {
       test("a refused allocation undoes the step wherever it comes, and training goes on", async () => {
         await within(tf, { policy: "vdnn-all" }, async (session) => {

@@ -3,26 +3,19 @@
  * Skipped, and says so, without an adapter.
  */
 import type * as tfjs from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test, vi } from "vitest";
-import { loadTensorFlow } from "../../src/backends/load.ts";
+import { describe, expect, test, vi } from "vitest";
 import { virtualize } from "../../src/platforms/node.ts";
+import { describeOnWebGpu } from "../support/describe-webgpu.ts";
 import { perceptron } from "../support/perceptron.ts";
 import { inTheMiddle, step, stockBits, within } from "../support/perceptron-steps.ts";
-import { whyNoWebGpu } from "../support/webgpu.ts";
-
-const TIMEOUT_MS = 300_000;
-const absent = await whyNoWebGpu();
 
 let tf: typeof tfjs;
 
-describe.skipIf(absent !== undefined)(
-  `webgpu${absent === undefined ? "" : ` (${absent})`}`,
-  { timeout: TIMEOUT_MS },
+describeOnWebGpu(
+  (loaded) => {
+    tf = loaded;
+  },
   () => {
-    beforeAll(async () => {
-      ({ tf } = await loadTensorFlow("webgpu"));
-    }, TIMEOUT_MS);
-
     describe("other code in the middle of a step", () => {
       test("disposes its input, and predicts: the bits are those of stock", async () => {
         const expected = await stockBits(tf, 2);

@@ -1,51 +1,26 @@
 /** The WebGPU backend: training that awaits, and what is allocated on the device. Skipped, and says so, without an adapter. */
 import type * as tfjs from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, test } from "vitest";
-import { loadTensorFlow } from "../../src/backends/load.ts";
-import { attach, virtualize } from "../../src/platforms/node.ts";
-import type { Session } from "../../src/runtime/session.ts";
-import type { VirtualizeOptions } from "../../src/runtime/options.ts";
+import { describe, expect, test } from "vitest";
+import { attach } from "../../src/platforms/node.ts";
+import { describeOnWebGpu } from "../support/describe-webgpu.ts";
 import { countBuffers } from "../support/device-counters.ts";
 import { perceptron } from "../support/perceptron.ts";
+import { stockBits, within } from "../support/perceptron-steps.ts";
 import { trainNetwork } from "../support/trained-network.ts";
-import { whyNoWebGpu } from "../support/webgpu.ts";
-
-const TIMEOUT_MS = 300_000;
-const absent = await whyNoWebGpu();
 
 let tf: typeof tfjs;
 
-async function within<T>(options: VirtualizeOptions, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await virtualize(tf, options);
-  try {
-    return await work(session);
-  } finally {
-    await session.dispose();
-  }
-}
-
-async function stockBits(steps: number): Promise<string> {
-  const net = perceptron(tf);
-  for (let step = 0; step < steps; step++) net.optimizer.minimize(net.loss, false, net.weights);
-  const bits = await net.bits();
-  net.dispose();
-  return bits;
-}
-
-describe.skipIf(absent !== undefined)(
-  `webgpu${absent === undefined ? "" : ` (${absent})`}`,
-  { timeout: TIMEOUT_MS },
+describeOnWebGpu(
+  (loaded) => {
+    tf = loaded;
+  },
   () => {
-    beforeAll(async () => {
-      ({ tf } = await loadTensorFlow("webgpu"));
-    }, TIMEOUT_MS);
-
     describe("training calls", () => {
       test.each(["none", "liveness", "vdnn-all", "auto"])(
         "session.minimize has the bits of stock under %s",
         async (policy) => {
-          const expected = await stockBits(4);
-          await within({ policy }, async (session) => {
+          const expected = await stockBits(tf, 4);
+          await within(tf, { policy }, async (session) => {
             const net = perceptron(tf);
             for (let step = 0; step < 4; step++) {
               const cost = await session.minimize(net.optimizer, net.loss, true, net.weights);
@@ -68,7 +43,7 @@ describe.skipIf(absent !== undefined)(
         const stock = tf.variableGrads(net.loss, net.weights);
         stock.value.dispose();
         const expected = await bitsOf(stock.grads);
-        await within({ policy: "vdnn-all" }, async (session) => {
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
           for (let step = 0; step < 3; step++) {
             const { value, grads } = await session.variableGrads(net.loss, net.weights);
             value.dispose();
@@ -80,7 +55,7 @@ describe.skipIf(absent !== undefined)(
       });
 
       test("a synchronous optimizer.minimize is refused and told what to call", async () => {
-        await within({ policy: "auto", deviceMemory: "1MiB" }, async () => {
+        await within(tf, { policy: "auto", deviceMemory: "1MiB" }, async () => {
           const net = perceptron(tf);
           expect(() => net.optimizer.minimize(net.loss)).toThrow(/await session\.minimize\(optimizer, f\)/);
           net.dispose();
@@ -89,8 +64,8 @@ describe.skipIf(absent !== undefined)(
       });
 
       test("two at once run one after the other", async () => {
-        const expected = await stockBits(4);
-        await within({ policy: "vdnn-all" }, async (session) => {
+        const expected = await stockBits(tf, 4);
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
           const net = perceptron(tf);
           const calls = Array.from({ length: 4 }, () => session.minimize(net.optimizer, net.loss, false, net.weights));
           await Promise.all(calls);
@@ -100,8 +75,8 @@ describe.skipIf(absent !== undefined)(
       });
 
       test("kernels that run while a step waits are counted, and change nothing", async () => {
-        const expected = await stockBits(3);
-        await within({ policy: "vdnn-all" }, async (session) => {
+        const expected = await stockBits(tf, 3);
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
           const net = perceptron(tf);
           let running = true;
           const intrude = (): void => {
@@ -129,7 +104,7 @@ describe.skipIf(absent !== undefined)(
         try {
           const expected = await train(3);
           const budget = Math.floor(0.1 * counter.peakBytes);
-          await within({ policy: "auto", deviceMemory: budget }, async (session) => {
+          await within(tf, { policy: "auto", deviceMemory: budget }, async (session) => {
             counter.restart();
             expect(await train(3)).toEqual(expected);
             expect(session.report().iterations.at(-1)?.mode).toBe("planned");
@@ -145,14 +120,14 @@ describe.skipIf(absent !== undefined)(
         const net = { name: "resnet", options: { depth: 8, width: 0.25, imageSize: 16, classes: 3 }, batchSize: 4 };
         const train = () => trainNetwork(tf, net, 3);
         const expected = await train();
-        const peakBytes = await within({ policy: "vdnn-all" }, async (session) => {
+        const peakBytes = await within(tf, { policy: "vdnn-all" }, async (session) => {
           expect(await train()).toEqual(expected);
           const { iterations, peakDeviceBytes } = session.report();
           expect(iterations.at(-1)?.offloadBytes).toBeGreaterThan(0);
           return peakDeviceBytes;
         });
         const deviceMemory = Math.floor(1.1 * peakBytes);
-        await within({ policy: "auto", deviceMemory }, async (session) => {
+        await within(tf, { policy: "auto", deviceMemory }, async (session) => {
           expect(await train()).toEqual(expected);
           expect(session.report().peakDeviceBytes).toBeLessThanOrEqual(deviceMemory);
         });
@@ -162,7 +137,7 @@ describe.skipIf(absent !== undefined)(
         const restore = slowBus(25);
         /** Times that the driver went on with a copy still on its way. */
         const wentOn = async (awaitEachCopy: boolean): Promise<number> =>
-          within({ policy: "vdnn-all", awaitEachCopy, trace: true }, async (session) => {
+          within(tf, { policy: "vdnn-all", awaitEachCopy, trace: true }, async (session) => {
             const net = perceptron(tf);
             for (let i = 0; i < 3; i++) await session.minimize(net.optimizer, net.loss, false, net.weights);
             expect(session.report().iterations.at(-1)?.offloadBytes).toBeGreaterThan(0);
