@@ -2,15 +2,15 @@
  * Who leaves host memory when room is needed there: whoever is needed last, to the spill tier. It waits for copies only when it
  * must, by blocking where the streams can block, else as a promise.
  */
-import { VdnnError } from "../errors.ts";
-import { formatBytes } from "../units.ts";
+import type { VdnnError } from "../errors.ts";
 import type { HostPool, HostSlot } from "./host-pool.ts";
 import type { ParcelCopies, SpillTier } from "./parcel-copies.ts";
 import type { ParcelRecord } from "./parcel.ts";
+import { hostShortage } from "./vault-errors.ts";
 
 export interface HostRoomOptions {
   readonly pool: HostPool;
-  readonly tier: SpillTier | undefined;
+  readonly tier: SpillTier;
   readonly copies: ParcelCopies;
   /** Those that are not released. */
   readonly parcels: ReadonlySet<ParcelRecord>;
@@ -25,13 +25,13 @@ export class HostRoom {
   /** What lies on the spill tier can be had by blocking. */
   readonly canBlock: boolean;
   readonly #pool: HostPool;
-  readonly #tier: SpillTier | undefined;
+  readonly #tier: SpillTier;
   readonly #copies: ParcelCopies;
   readonly #parcels: ReadonlySet<ParcelRecord>;
   readonly #highWaterBytes: number;
 
   constructor({ pool, tier, copies, parcels, highWater }: HostRoomOptions) {
-    this.canBlock = tier?.prefetch.canBlock ?? true;
+    this.canBlock = tier.prefetch.canBlock;
     this.#pool = pool;
     this.#tier = tier;
     this.#copies = copies;
@@ -101,7 +101,7 @@ export class HostRoom {
 
   /** Keeps a share of host memory free to take at once: writes early who is needed last, but leaves the slot. */
   writeInBackground(limit: number = this.#highWaterBytes): void {
-    if (this.#tier === undefined || this.#pool.usedBytes <= limit) return;
+    if (this.#pool.usedBytes <= limit) return;
     const dirty = this.#dirtyLastFirst();
     let bytes = dirty.reduce((sum, parcel) => sum + (parcel.slot?.paddedBytes ?? 0), 0);
     for (const parcel of dirty) {
@@ -126,19 +126,10 @@ export class HostRoom {
 
   /** Why there is no slot of that size. */
   shortage(bytes: number): VdnnError {
-    const { capacityBytes, usedBytes } = this.#pool;
-    const freeBytes = capacityBytes - usedBytes;
     const full = this.#copies.spillFull;
     let why = "nothing more can leave; raise --host-memory";
-    if (this.#tier === undefined) why = "there is no spill tier; raise --host-memory or add --spill DIR";
-    else if (full !== undefined) why = "the spill tier takes no more; make room for --spill, or raise --host-memory";
+    if (full !== undefined) why = "the spill tier takes no more; make room for --spill, or raise --host-memory";
     else if (!this.canBlock) why = "nothing more can leave before the training call waits; raise --host-memory";
-    return new VdnnError(
-      "ERR_HOST_MEMORY",
-      `needs ${formatBytes(bytes)} of host memory but ${formatBytes(freeBytes)} of ${formatBytes(capacityBytes)} ` +
-        `is free and ${why}`,
-      { needBytes: bytes, freeBytes, capacityBytes, spillBytes: this.#tier?.extents.usedBytes ?? 0 },
-      full,
-    );
+    return hostShortage(this.#pool, bytes, why, this.#tier.extents.usedBytes, full);
   }
 }

@@ -18,7 +18,7 @@ export interface SpillTier {
 
 export class ParcelCopies {
   readonly #pool: HostPool;
-  readonly #tier: SpillTier | undefined;
+  readonly #tier: SpillTier;
   readonly #now: () => number;
   /** Parcels with a copy under way, released ones too, in the order of submission. */
   readonly #inFlight = new Set<ParcelRecord>();
@@ -29,7 +29,7 @@ export class ParcelCopies {
   #readBytes = 0;
   #stallMs = 0;
 
-  constructor(pool: HostPool, tier: SpillTier | undefined, now: () => number) {
+  constructor(pool: HostPool, tier: SpillTier, now: () => number) {
     this.#pool = pool;
     this.#tier = tier;
     this.#now = now;
@@ -59,7 +59,7 @@ export class ParcelCopies {
   /** Slot to spill. False when the spill tier has no place for it; the parcel stays in host memory then. */
   startWrite(parcel: ParcelRecord): boolean {
     const { slot } = parcel;
-    if (this.#tier === undefined || slot === undefined || slot.paddedBytes >= this.#fullFromBytes) return false;
+    if (slot === undefined || slot.paddedBytes >= this.#fullFromBytes) return false;
     try {
       parcel.extent = this.#tier.extents.allocate(slot.paddedBytes);
     } catch (error) {
@@ -136,7 +136,7 @@ export class ParcelCopies {
   }
 
   #submit(parcel: ParcelRecord, kind: CopyCommand["kind"], fileOffset: number, slot: HostSlot): void {
-    const { offload, prefetch } = this.#tier!;
+    const { offload, prefetch } = this.#tier;
     try {
       const event = (kind === "write" ? offload : prefetch).submit({ kind, fileOffset, slot });
       parcel.copy = { kind, event };
@@ -184,7 +184,7 @@ export class ParcelCopies {
   }
 
   #freeExtent(parcel: ParcelRecord): void {
-    if (parcel.extent !== undefined) this.#tier?.extents.free(parcel.extent);
+    if (parcel.extent !== undefined) this.#tier.extents.free(parcel.extent);
     parcel.extent = undefined;
     parcel.clean = false;
   }

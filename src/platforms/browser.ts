@@ -4,9 +4,9 @@
  */
 import { BROWSER_ADAPTERS } from "../backends/browser-adapters.ts";
 import { HostPool } from "../memory/host-pool.ts";
-import type { OriginFile, OriginFileOptions } from "../memory/origin-file.ts";
+import { HostVault } from "../memory/host-vault.ts";
 import { ARRAY_SEGMENTS } from "../memory/segments.ts";
-import { Vault } from "../memory/vault.ts";
+import type { Vault } from "../memory/vault.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import type { Platform, VaultRequest } from "../runtime/platform.ts";
@@ -29,24 +29,10 @@ export function virtualize(tf: TensorFlow, options: VirtualizeOptions = {}): Pro
   return virtualizeOn(BROWSER, tf, options);
 }
 
+/** The code of the spill tier is loaded when a page first asks for one. */
 async function makeVault({ hostBytes, spillDirectory, spillBytes, awaits, now, onSpan }: VaultRequest): Promise<Vault> {
   const pool = new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS });
-  if (spillDirectory === null) return new Vault({ pool, now });
-  const options = { directory: spillDirectory, maxBytes: spillBytes, now, onSpan };
-  const spill = await openSpill(options, awaits);
-  return new Vault({ pool, spill, offloadStream: spill.offload, prefetchStream: spill.prefetch, now });
-}
-
-/**
- * Where it is awaited, in a worker of its own, so that copies run beside compute; where the site's policy forbids that, and on
- * backends that block, in this thread, if it is a worker that may. The code is loaded when a page first asks for a spill tier.
- */
-async function openSpill(options: OriginFileOptions, awaits: boolean): Promise<OriginFile> {
-  const { openOriginFile, openOriginFileInWorker } = await import("../memory/origin-file.ts");
-  if (!awaits) return openOriginFile(options);
-  try {
-    return await openOriginFileInWorker(options);
-  } catch (error) {
-    return openOriginFile(options).catch(() => Promise.reject(error as Error));
-  }
+  if (spillDirectory === null) return new HostVault(pool);
+  const { openOriginVault } = await import("../memory/origin-vault.ts");
+  return openOriginVault(pool, { directory: spillDirectory, maxBytes: spillBytes, now, onSpan }, awaits);
 }

@@ -2,9 +2,11 @@
 import { tmpdir } from "node:os";
 import { NODE_ADAPTERS } from "../backends/node-adapters.ts";
 import { HostPool } from "../memory/host-pool.ts";
+import { HostVault } from "../memory/host-vault.ts";
 import { SHARED_SEGMENTS } from "../memory/shared-segments.ts";
 import { SpillFile } from "../memory/spill-file.ts";
-import { Vault } from "../memory/vault.ts";
+import { SpillVault } from "../memory/spill-vault.ts";
+import type { Vault } from "../memory/vault.ts";
 import { WorkerStream } from "../memory/worker-stream.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
@@ -35,10 +37,10 @@ export function attach(tf: TensorFlow, options: VirtualizeOptions = {}): Session
 
 function makeVault({ hostBytes, spillDirectory, spillBytes, now, onSpan }: VaultRequest): Vault {
   const pool = new HostPool({ capacityBytes: hostBytes, segments: SHARED_SEGMENTS });
-  if (spillDirectory === null) return new Vault({ pool, now });
+  if (spillDirectory === null) return new HostVault(pool);
   const spill = SpillFile.create({ directory: spillDirectory, maxBytes: spillBytes });
   const stream = (name: string): WorkerStream => new WorkerStream({ name, file: spill, onSpan });
-  return new Vault({
+  return new SpillVault({
     pool,
     spill,
     offloadStream: stream("offload"),

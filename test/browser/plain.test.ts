@@ -20,6 +20,8 @@ const STRICT = "worker-src 'self'";
 
 describeInBrowser("a page without a bundler", (browser) => {
   let policy = "";
+  /** Files of vdnn that the page asked for. */
+  const loaded: string[] = [];
   beforeAll(async () => {
     const result = (await build({ configFile: "vite.config.ts", logLevel: "silent", build: { write: false } })) as
       | Rolldown.RolldownOutput
@@ -29,6 +31,7 @@ describeInBrowser("a page without a bundler", (browser) => {
     const folder = path.dirname(path.dirname(require.resolve("@tensorflow/tfjs/package.json")));
     await browser().page.route("**/script/**", async (route) => {
       const name = new URL(route.request().url()).pathname.replace("/script/", "");
+      if (files.has(name)) loaded.push(name);
       const body = files.get(name) ?? (await readFile(path.join(folder, name)));
       await route.fulfill({ contentType: "text/javascript", body });
     });
@@ -38,6 +41,7 @@ describeInBrowser("a page without a bundler", (browser) => {
   });
 
   async function open(): Promise<void> {
+    loaded.length = 0;
     await browser().page.goto(new URL("/plain.html", browser().page.url()).href);
     await browser().page.waitForFunction("globalThis.vdnn !== undefined");
   }
@@ -55,10 +59,14 @@ describeInBrowser("a page without a bundler", (browser) => {
     return { backend, first };
   })().catch(({ code, message }) => ({ code, message }))`;
 
-  it("trains on webgpu and on wasm", async () => {
+  it("trains on webgpu from one file, and loads more for a spill tier and for wasm", async () => {
     await open();
-    const onGpu = await browser().page.evaluate(step(`{ deviceMemory: "64MiB", spill: true }`, "undefined"));
+    const onGpu = await browser().page.evaluate(step(`{ deviceMemory: "64MiB" }`, "undefined"));
     expect(onGpu).toMatchObject({ backend: "webgpu", first: expect.any(Number) });
+    expect(loaded).toEqual(["vdnn.min.js"]);
+    const spilling = await browser().page.evaluate(step(`{ deviceMemory: "64MiB", spill: true }`, "undefined"));
+    expect(spilling).toEqual(onGpu);
+    expect(loaded).toEqual(["vdnn.min.js", "vdnn.origin-vault.min.js"]);
     const onWasm = await browser().page.evaluate(step(`{ deviceMemory: "64MiB" }`, `"wasm"`));
     expect(onWasm).toMatchObject({ backend: "wasm", first: expect.any(Number) });
   });

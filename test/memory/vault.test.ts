@@ -9,8 +9,9 @@ import { HostPool, type HostSlot } from "../../src/memory/host-pool.ts";
 import { SHARED_SEGMENTS } from "../../src/memory/shared-segments.ts";
 import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
+import { SpillVault } from "../../src/memory/spill-vault.ts";
 import type { Stream } from "../../src/memory/stream.ts";
-import { type Parcel, Vault } from "../../src/memory/vault.ts";
+import type { Parcel } from "../../src/memory/vault.ts";
 import { WorkerStream } from "../../src/memory/worker-stream.ts";
 import { KIB } from "../../src/units.ts";
 import { LazyStream } from "./lazy-stream.ts";
@@ -27,7 +28,7 @@ function setUp(pages: number, { highWater = 1, maxBytes = Infinity } = {}) {
   const prefetch = new LazyStream("prefetch", spill);
   let clockMs = 0;
   const now = (): number => (clockMs += 1);
-  const vault = new Vault({ pool, spill, offloadStream: offload, prefetchStream: prefetch, now, highWater });
+  const vault = new SpillVault({ pool, spill, offloadStream: offload, prefetchStream: prefetch, now, highWater });
   const put = (bytes: number, nextUse: number): Parcel =>
     vault.put(bytes, nextUse, ({ view }) => view.set(contents(bytes, nextUse)));
   return { pool, spill, offload, prefetch, vault, put };
@@ -49,7 +50,7 @@ function loseDevice(): void {
   throw new Error("device lost");
 }
 
-describe("Vault", () => {
+describe("SpillVault", () => {
   it("evicts who is needed last, waits for room, and reads it back", async () => {
     const { vault, put, offload, pool } = setUp(3);
     const [late, soon, later] = [put(PAGE, 9), put(PAGE, 1), put(PAGE, 5)];
@@ -174,18 +175,6 @@ describe("Vault", () => {
     expectContents(vault.open(parcel).view, PAGE, 9);
     return vault.close();
   });
-
-  it("works without a spill tier, up to its capacity", () => {
-    const pool = new HostPool({ capacityBytes: PAGE, segments: SHARED_SEGMENTS });
-    const vault = new Vault({ pool, now: () => 0 });
-    const parcel = vault.put(PAGE, 1, () => {});
-    vault.prefer(parcel, "spill");
-    expect(parcel.tier).toBe("host");
-    expect(vault.readAhead(parcel)).toBe(true);
-    expect(() => vault.put(1, 1, () => {})).toThrow(/--host-memory or add --spill DIR/);
-    expect(() => vault.put(2 * PAGE, 1, () => {})).toThrow(expect.objectContaining({ code: "ERR_HOST_MEMORY" }));
-    return vault.close();
-  });
 });
 
 const step = fc.oneof(
@@ -213,7 +202,7 @@ async function runModel(steps: readonly (readonly [string, number])[], rig: Rig)
   const spill = SpillFile.create({ directory, maxBytes: rig.maxBytes });
   const [offloadStream, prefetchStream] = rig.streams(spill);
   const { highWater } = rig;
-  const vault = new Vault({ pool, spill, offloadStream, prefetchStream, highWater, now: () => performance.now() });
+  const vault = new SpillVault({ pool, spill, offloadStream, prefetchStream, highWater, now: () => performance.now() });
   const live: { parcel: Parcel; seed: number }[] = [];
   const attempt = (run: () => void): void => {
     try {
@@ -271,7 +260,7 @@ async function runModel(steps: readonly (readonly [string, number])[], rig: Rig)
   expect([vault.stats.hostBytes, vault.stats.spillBytes]).toEqual([0, 0]);
 }
 
-describe("Vault against a map", () => {
+describe("SpillVault against a map", () => {
   it("returns every byte when copies run as late as they can", async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -324,7 +313,7 @@ describe("Vault against a map", () => {
   });
 });
 
-describe("Vault over streams that can only be awaited", () => {
+describe("SpillVault over streams that can only be awaited", () => {
   it("returns every byte of what was awaited, and never blocks", async () => {
     const put = fc.record({ put: fc.integer({ min: 1, max: 2 * PAGE }), nextUse: fc.nat(9) });
     const use = fc.record({ use: fc.nat(5) });
@@ -338,7 +327,7 @@ describe("Vault over streams that can only be awaited", () => {
           const spill = SpillFile.create({ directory });
           const stream = (name: string) => new QueueStream({ name, perform: performCopy(spill) });
           const [offloadStream, prefetchStream] = [stream("offload"), stream("prefetch")];
-          const vault = new Vault({ pool, spill, offloadStream, prefetchStream, highWater, now: () => 0 });
+          const vault = new SpillVault({ pool, spill, offloadStream, prefetchStream, highWater, now: () => 0 });
           const live: { parcel: Parcel; seed: number }[] = [];
           for (const [seed, action] of steps.entries()) {
             vault.unclaim();
@@ -378,7 +367,7 @@ describe("Vault over streams that can only be awaited", () => {
   it("says that a parcel on the spill tier has to be awaited", async () => {
     const { pool, spill } = setUp(1);
     const stream = new QueueStream({ name: "spill", perform: performCopy(spill) });
-    const vault = new Vault({ pool, spill, offloadStream: stream, now: () => 0 });
+    const vault = new SpillVault({ pool, spill, offloadStream: stream, now: () => 0 });
     const parcel = vault.put(PAGE, 1, ({ view }) => view.set(contents(PAGE, 1)));
     vault.prefer(parcel, "spill");
     await vault.writeBehind();
@@ -396,7 +385,7 @@ describe("Vault over streams that can only be awaited", () => {
   it("says that the spill tier is full, where it has to be awaited too", async () => {
     const { pool, spill } = setUp(1, { maxBytes: 0 });
     const stream = new QueueStream({ name: "spill", perform: performCopy(spill) });
-    const vault = new Vault({ pool, spill, offloadStream: stream, now: () => 0 });
+    const vault = new SpillVault({ pool, spill, offloadStream: stream, now: () => 0 });
     vault.put(PAGE, 1, () => undefined);
     expect(() => vault.put(PAGE, 2, () => undefined)).toThrow(/the spill tier takes no more/);
     await vault.close();

@@ -8,10 +8,11 @@ import { loadTensorFlow } from "../../src/backends/load.ts";
 import { NODE_ADAPTERS } from "../../src/backends/node-adapters.ts";
 import { performCopy } from "../../src/memory/file-copy.ts";
 import { HostPool } from "../../src/memory/host-pool.ts";
+import { HostVault } from "../../src/memory/host-vault.ts";
 import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { ARRAY_SEGMENTS } from "../../src/memory/segments.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
-import { Vault } from "../../src/memory/vault.ts";
+import { SpillVault } from "../../src/memory/spill-vault.ts";
 import type { SessionReport } from "../../src/report/result.ts";
 import type { TensorFlow } from "../../src/runtime/engine.ts";
 import type { Platform } from "../../src/runtime/platform.ts";
@@ -28,10 +29,10 @@ const PLATFORM: Platform = {
   temporaryDirectory: () => directory,
   makeVault({ hostBytes, spillDirectory, now }) {
     const pool = new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS });
-    if (spillDirectory === null) return new Vault({ pool, now });
+    if (spillDirectory === null) return new HostVault(pool);
     const spill = SpillFile.create({ directory: spillDirectory, direct: false });
     const stream = (name: string) => new QueueStream({ name, perform: performCopy(spill) });
-    return new Vault({ pool, spill, offloadStream: stream("offload"), prefetchStream: stream("prefetch"), now });
+    return new SpillVault({ pool, spill, offloadStream: stream("offload"), prefetchStream: stream("prefetch"), now });
   },
 };
 

@@ -10,7 +10,7 @@ import { HostPool } from "../../src/memory/host-pool.ts";
 import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { ARRAY_SEGMENTS } from "../../src/memory/segments.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
-import { Vault } from "../../src/memory/vault.ts";
+import { SpillVault } from "../../src/memory/spill-vault.ts";
 import { engineOf } from "../../src/runtime/engine.ts";
 import { Meter } from "../../src/runtime/meter.ts";
 import { Residency } from "../../src/runtime/residency.ts";
@@ -31,7 +31,13 @@ test("read at once, tensors come one after the other from a spill tier that has 
   const pool = new HostPool({ capacityBytes: BYTES, segments: ARRAY_SEGMENTS });
   const spill = SpillFile.create({ directory, direct: false });
   const stream = (name: string) => new QueueStream({ name, perform: performCopy(spill) });
-  const vault = new Vault({ pool, spill, offloadStream: stream("offload"), prefetchStream: stream("prefetch"), now });
+  const vault = new SpillVault({
+    pool,
+    spill,
+    offloadStream: stream("offload"),
+    prefetchStream: stream("prefetch"),
+    now,
+  });
   const meter = new Meter(now, { trace: false, history: false });
   const residency = new Residency({
     engine,
