@@ -4,40 +4,33 @@
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import type { DeviceAdapter } from "../backends/adapter.ts";
-import { hasCode, VdnnError } from "../errors.ts";
+import { VdnnError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { QueueStream } from "../memory/queue-stream.ts";
 import type { Stream } from "../memory/stream.ts";
 import type { Vault } from "../memory/vault.ts";
-import type { Machine } from "../plan/policy.ts";
 import type { TraceHistory } from "../report/history.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import { formatBytes } from "../units.ts";
 import { AwaitingDriver, type VariableGradients } from "./awaiting.ts";
-import type { Block } from "./block.ts";
-import { type CompiledPlan, MIN_FREE_BYTES } from "./compiled-plan.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Interceptor } from "./intercept.ts";
-import { Iteration, LOOK_AHEAD } from "./iteration.ts";
+import { Iteration } from "./iteration.ts";
 import { LayerTracker } from "./layers.ts";
+import { Learner } from "./learner.ts";
 import type { Meter } from "./meter.ts";
 import { awaitInModels } from "./models.ts";
 import { interceptOptimizers } from "./optimizers.ts";
 import type { SessionOptions } from "./options.ts";
 import { outOfMemory, tooLarge } from "./out-of-memory.ts";
-import { Planner, type Room } from "./planner.ts";
-import { Recording } from "./recording.ts";
+import { Planner } from "./planner.ts";
 import { Residency } from "./residency.ts";
 import type { ReluProof } from "./self-test.ts";
 import type { DeviceCopy } from "./transfers.ts";
-import { chooseVictim, mayLeave, type VictimContext } from "./victim.ts";
+import { Victims } from "./victims.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
 const IDLE_KERNELS = 8;
-/** Bandwidth assumed for plans made before anything was copied, GB/s. */
-const ASSUMED_GBPS = 8;
-const ASSUMED_SPILL_GBPS = 1;
-
 const active = new WeakSet<Engine>();
 
 /** What a session is made of. */
@@ -63,16 +56,16 @@ export class Session {
   readonly #layers: LayerTracker;
   readonly #iteration: Iteration;
   readonly #interceptor: Interceptor;
+  readonly #victims: Victims;
+  readonly #learner: Learner;
   readonly #restoreOptimizers: () => void;
   readonly #unmend: () => void;
   readonly #results: IterationResult[] = [];
   readonly #warnings: string[] = [];
-  readonly #recording = new Recording();
   /** Null on a backend that blocks: the thread that computes copies too. */
   readonly #offloadStream: Stream<DeviceCopy> | null;
   readonly #driver: AwaitingDriver | null;
   readonly #restoreModels: () => void;
-  #graph: Graph | null = null;
   #attached = true;
   #warnedOfForeign = false;
 
@@ -107,13 +100,13 @@ export class Session {
       meter: this.#meter,
       budgetBytes: options.deviceBytes - (adapter.allocator?.reservedBytes ?? 0),
       offloadStream: this.#offloadStream,
-      chooseVictim: () => (options.policy.mayOffload ? chooseVictim(this.#residency.blocks(), this.#victims()) : null),
-      nextUse: (block) => this.#victims().nextUse(block),
+      chooseVictim: () => (options.policy.mayOffload ? this.#victims.choose() : null),
+      nextUse: (block) => this.#victims.nextUse(block),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
       missed: () => {
         if (this.#iteration.pass !== null) this.#planner.doubt();
       },
-      outlivesStep: (block) => this.#outlivesStep(block),
+      outlivesStep: (block) => this.#victims.outlivesStep(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
       tooLarge: (bytes, limit) => tooLarge(this.#interceptor.layer, this.#interceptor.kernel, bytes, limit),
       refused: (needBytes) => this.#refused(needBytes),
@@ -136,6 +129,24 @@ export class Session {
       stepOfRelu: adapter.name === "tensorflow" && relu.signIsStep ? "Sign" : null,
       afterKernel: () => this.#afterKernel(),
       finished: () => this.#finished(),
+    });
+    this.#victims = new Victims({
+      residency: this.#residency,
+      iteration: this.#iteration,
+      isWeight: (block) => this.#interceptor.isWeight(block),
+      deviceBlocks: this.#offloadStream === null,
+      hostBlocks: vault.canBlock,
+    });
+    this.#learner = new Learner({
+      backend: adapter.name,
+      engine,
+      options,
+      planner: this.#planner,
+      residency: this.#residency,
+      layers: this.#layers,
+      meter,
+      log: this.#iteration.log,
+      copiesBlock: this.#offloadStream === null,
     });
     active.add(engine);
     this.#residency.install();
@@ -237,13 +248,13 @@ export class Session {
   /** The graph of the iteration recorded last; null before the first. */
   graph(): Graph | null {
     this.#interceptor.close();
-    return this.#graph;
+    return this.#learner.graph;
   }
 
   /** The largest iteration that was recorded, and how many kinds there were; null before the first. */
   recorded(): { readonly graph: Graph; readonly kinds: number } | null {
     this.#interceptor.close();
-    const { largest, kinds } = this.#recording;
+    const { largest, kinds } = this.#learner.recording;
     return largest === null ? null : { graph: largest, kinds };
   }
 
@@ -291,65 +302,11 @@ export class Session {
     active.delete(this.#engine);
   }
 
-  #victims(): VictimContext {
-    const { follower } = this.#iteration;
-    return {
-      isInUse: (block) => this.#residency.clock.isInUse(block),
-      nextUse: (block) =>
-        follower !== null && block.index >= 0
-          ? follower.nextUse(block.index)
-          : (this.#residency.clock.now - block.lastTouch) / 1e6,
-      isWeight: (block) => this.#interceptor.isWeight(block),
-      canReturn: (block) =>
-        this.#residency.transfers.isMovable(block) && (this.#offloadStream === null || this.#canReturn(block)),
-    };
-  }
-
-  /**
-   * On a device that cannot block, what leaves in a synchronous stretch comes back in the same one only if a copy had arrived
-   * before, or by running its recorded kernel again.
-   */
-  #canReturn(block: Block): boolean {
-    if (this.#residency.transfers.hasCopy(block)) return true;
-    const { follower, isOpen, pass } = this.#iteration;
-    if (follower !== null && block.index >= 0 && pass !== null && !follower.isUsedSoon(block.index, LOOK_AHEAD))
-      return true;
-    // An update replaces the weights that recorded kernels read.
-    if (!isOpen || pass === "update") return false;
-    const { log } = this.#iteration;
-    return block.entries.some(({ alive, producer }) => alive && producer !== null && log.isRepeatable(producer));
-  }
-
-  /** Everything but what the iteration makes, and what its plan knows as optimizer state, which only updates touch. */
-  #outlivesStep({ entries, index, variables }: Block): boolean {
-    if (variables === 0) return entries.every(({ producer }) => producer === null);
-    const tensors = this.#iteration.follower?.compiled.graph.tensors;
-    return tensors?.[index]?.role !== "state";
-  }
-
   #afterKernel(): void {
     const { adversarial, policy } = this.#options;
-    if (adversarial) this.#offloadIdle(0);
+    if (adversarial) this.#victims.offloadIdle(0, true);
     else if (policy.firstIteration === "offload" && this.#iteration.follower === null) {
-      this.#offloadIdle(IDLE_KERNELS);
-    }
-  }
-
-  /** Sends away what no kernel touched lately. */
-  #offloadIdle(kernels: number): void {
-    const residency = this.#residency;
-    // Nothing is in use between two kernels.
-    const context = { ...this.#victims(), isInUse: () => false };
-    for (const block of residency.blocks()) {
-      if (block.variables > 0 && !this.#options.adversarial) continue;
-      if (residency.clock.now - block.lastTouch < kernels || !mayLeave(block, context)) continue;
-      try {
-        residency.transfers.offload(block, -block.lastTouch);
-      } catch (error) {
-        // Host memory gets room at the next wait. Until then the tensor stays, and the device budget has the last word.
-        if (this.#vault.canBlock || !hasCode(error, "ERR_HOST_MEMORY")) throw error;
-        return;
-      }
+      this.#victims.offloadIdle(IDLE_KERNELS, false);
     }
   }
 
@@ -362,7 +319,7 @@ export class Session {
       this.#iteration.log.ops.length,
     );
     if (followed === null && !passthrough) this.#learn();
-    else if (followed !== null && complete && followed.timings !== null) this.#calibrate(followed);
+    else if (followed !== null && complete && followed.timings !== null) this.#learner.calibrate(followed);
     this.#iteration.log.clear();
     if (this.#residency.room.iterationEnded(result.peakDeviceBytes)) this.#planner.forget();
     const { foreignKernels } = this.#iteration;
@@ -374,107 +331,35 @@ export class Session {
   }
 
   #warnOfForeign({ index }: IterationResult, kernels: number): void {
-    const warning =
-      `${kernels} kernels of other code ran while a training step waited for copies (iteration ${index}); they are outside its ` +
-      "record and take device memory that its plan does not know of";
     if (this.#warnedOfForeign) return;
     this.#warnedOfForeign = true;
-    this.#warnings.push(warning);
-    this.#options.logger?.warn(warning);
+    this.#warn(
+      `${kernels} kernels of other code ran while a training step waited for copies (iteration ${index}); they are outside its ` +
+        "record and take device memory that its plan does not know of",
+    );
   }
 
   #learn(): void {
-    const { log } = this.#iteration;
-    const name = `${this.backend} iteration of ${log.ops.length} kernels`;
-    this.#graph = log.toGraph(name, this.#layers.kinds, this.#variableNames());
-    this.#recording.add(this.#graph);
-    const room = this.#room();
-    const { compiled, fits } = this.#planner.learn(this.#graph, room);
+    const { compiled, fits, deviceBytes } = this.#learner.learn();
     const { policy, predicted } = compiled.plan;
     this.#options.logger?.debug({ policy, predicted, fits }, "vdnn plan");
     if (fits || !this.#options.policy.mayOffload) return;
-    const warning =
+    this.#warn(
       `policy ${policy} plans ${formatBytes(predicted.peakDeviceBytes)} of device memory for the iteration, ` +
-      `${formatBytes(room.machine.deviceBytes)} are left of the budget; the rest leaves on demand`;
-    this.#warnings.push(warning);
-    this.#options.logger?.warn(warning);
-  }
-
-  #calibrate(followed: CompiledPlan): void {
-    this.#graph = this.#planner.calibrate(followed, this.#room());
-    this.#recording.add(this.#graph);
-  }
-
-  #variableNames(): Map<Block, string> {
-    const names = new Map<Block, string>();
-    for (const { dataId, name } of Object.values(this.#engine.state.registeredVariables)) {
-      const block = this.#residency.ledger.entry(dataId)?.block;
-      // TensorFlow.js numbers variables that were given no name.
-      if (block !== undefined && !/^\d+$/.test(name)) names.set(block, name);
-    }
-    return names;
-  }
-
-  #room(): Room {
-    const outsideBytes = this.#bytesOutside();
-    return { machine: this.#machine(outsideBytes), heldBytes: this.#heldBytes(), outsideBytes };
-  }
-
-  #machine(outsideBytes: number): Machine {
-    const { hostBytes, spillBytes, spillDirectory } = this.#options;
-    const spills = spillDirectory !== null;
-    return {
-      name: this.backend,
-      deviceBytes: this.#residency.room.limitBytes - outsideBytes,
-      hostBytes,
-      copiesBlock: this.#offloadStream === null,
-      spillBytes: spills ? spillBytes : 0,
-      spillWriteGBps: spills ? (this.#meter.gigabytesPerSecond("spill-write") ?? ASSUMED_SPILL_GBPS) : 0,
-      spillReadGBps: spills ? (this.#meter.gigabytesPerSecond("spill-read") ?? ASSUMED_SPILL_GBPS) : 0,
-      offloadGBps: this.#meter.gigabytesPerSecond("offload") ?? ASSUMED_GBPS,
-      prefetchGBps: this.#meter.gigabytesPerSecond("prefetch") ?? ASSUMED_GBPS,
-    };
-  }
-
-  /**
-   * What the iteration holds and no step of a plan gives back: what is too small to move, or to be freed before its scope ends, and
-   * old values of what the forward pass assigns. A plan that counted on those bytes would be evicting them in every iteration.
-   * At most a quarter of the device, where budgets are so small that it is most of them.
-   */
-  #heldBytes(): number {
-    const { limitBytes } = this.#residency.room;
-    if (limitBytes === Number.POSITIVE_INFINITY) return 0;
-    const { log } = this.#iteration;
-    const held = new Set<Block>(log.oldValues());
-    for (const { writes } of log.ops) {
-      for (const { block } of writes)
-        if (block.bytes < MIN_FREE_BYTES || !this.#residency.transfers.isMovable(block)) held.add(block);
-    }
-    let bytes = 0;
-    for (const block of held) bytes += block.bytes;
-    return Math.min(bytes, Math.floor(limitBytes / 4));
-  }
-
-  /** Device bytes that the recorded iteration never touched. */
-  #bytesOutside(): number {
-    const inside = new Set<Block>();
-    for (const op of this.#iteration.log.ops) {
-      for (const { block } of op.reads) inside.add(block);
-      for (const { block } of op.writes) inside.add(block);
-    }
-    let bytes = 0;
-    for (const block of this.#residency.blocks()) {
-      if (block.residency === "device" && !inside.has(block)) bytes += block.bytes;
-    }
-    return bytes;
+        `${formatBytes(deviceBytes)} are left of the budget; the rest leaves on demand`,
+    );
   }
 
   /** Plans were made for a device that is larger than this one has shown to be. */
   #refused(needBytes: number): void {
     this.#planner.forget();
-    const warning =
+    this.#warn(
       `the device's own allocator refused ${formatBytes(needBytes)} although the budget had room; from now on ` +
-      `vdnn stays below ${formatBytes(this.#residency.room.limitBytes)} and plans anew`;
+        `vdnn stays below ${formatBytes(this.#residency.room.limitBytes)} and plans anew`,
+    );
+  }
+
+  #warn(warning: string): void {
     this.#warnings.push(warning);
     this.#options.logger?.warn(warning);
   }
