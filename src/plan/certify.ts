@@ -10,7 +10,7 @@
 import { VdnnError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { originalSteps, type Rerun, rewrite } from "./auto/rewrite.ts";
-import { recomputeUnits } from "./auto/recompute-units.ts";
+import { recomputeUnits } from "./recompute-units.ts";
 import { type Lives, livesOf } from "./certify/lives.ts";
 import { modelOf } from "./certify/model.ts";
 import { solve } from "./certify/program.ts";

@@ -4,7 +4,7 @@
  * in `report/why.ts`. Pure, like all planning; it makes some twenty more plans to know what it tells.
  */
 import type { Graph } from "../graph/graph.ts";
-import { recomputeUnits } from "./auto/recompute-units.ts";
+import { recomputeUnits } from "./recompute-units.ts";
 import { attempt, type SmallestBudget, smallestBudget } from "./describe/budgets.ts";
 import { asItIs, type Floor, floorOf, type Peak, peakOf } from "./describe/peak.ts";
 import { type Stalls, stallsOf } from "./describe/stalls.ts";

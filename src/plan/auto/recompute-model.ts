@@ -4,7 +4,7 @@
  */
 import type { Graph } from "../../graph/graph.ts";
 import { existsAfter, existsBefore } from "../../graph/lifetimes.ts";
-import { recomputeUnits, type Units } from "./recompute-units.ts";
+import { recomputeUnits, type Units } from "../recompute-units.ts";
 
 /** Rows of different length in one array: row r is `items[start[r] … start[r + 1])`. */
 export interface Rows {

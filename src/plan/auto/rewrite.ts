@@ -12,7 +12,7 @@
 import type { Graph, GraphKernel, GraphTensor, KernelIndex, TensorIndex } from "../../graph/graph.ts";
 import { VdnnError } from "../../errors.ts";
 import type { PlanStep } from "../plan.ts";
-import { recomputeUnits, type Units } from "./recompute-units.ts";
+import { recomputeUnits, type Units } from "../recompute-units.ts";
 
 /**
  * One more run of everything in a kernel's unit (see recompute-units.ts; mostly the kernel alone), before an original kernel.

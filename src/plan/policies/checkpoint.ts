@@ -3,9 +3,10 @@
  * others are dropped after the forward pass of their segment, and the segment's kernels run once more when its backward pass
  * begins. Nothing moves.
  */
-import type { Graph, KernelIndex, TensorIndex } from "../../graph/graph.ts";
+import type { Graph, KernelIndex } from "../../graph/graph.ts";
 import { layersOf } from "../../graph/layers.ts";
 import { existsAfter, lifetimes } from "../../graph/lifetimes.ts";
+import { recomputeUnits } from "../recompute-units.ts";
 import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { Policy } from "../policy.ts";
 import { type Recompute, weave } from "../steps.ts";
@@ -22,6 +23,14 @@ export const checkpoint: Policy = {
   },
 };
 
+/** What runs again for one tensor. */
+interface Chain {
+  readonly segment: number;
+  /** Backward kernel before which it runs. */
+  readonly before: KernelIndex;
+  readonly into: Set<KernelIndex>;
+}
+
 /** For each segment: the forward kernels to run again, and the backward kernel before which they run. */
 function segmentRecomputes(graph: Graph): Recompute[] {
   const layers = layersOf(graph);
@@ -31,17 +40,23 @@ function segmentRecomputes(graph: Graph): Recompute[] {
     for (const k of forward) segmentOf.set(k, Math.floor(position / perSegment));
   });
   const lives = lifetimes(graph);
-  const producer = (t: TensorIndex): KernelIndex => lives[t]?.definedBy ?? -1;
-  const canRunAgain = rerunnable(graph);
+  const units = recomputeUnits(graph);
+  const membersOf = (k: KernelIndex): Int32Array => {
+    const unit = units.unitOf[k] ?? 0;
+    return units.members.subarray(units.memberStart[unit], units.memberStart[unit + 1]);
+  };
+  /** With all that has to run again together, and that is of this segment's forward pass too. */
+  const mayRunAgain = (k: KernelIndex, segment: number, before: KernelIndex): boolean =>
+    before <= (units.latest[units.unitOf[k] ?? 0] ?? -1) &&
+    membersOf(k).every((member) => segmentOf.get(member) === segment);
   const needs = new Map<number, { first: KernelIndex; kernels: Set<KernelIndex> }>();
   for (const { role, definedBy, uses } of lives) {
     const segment = segmentOf.get(definedBy);
     if (segment === undefined || existsAfter(role) || crossesCut(uses, segment, segmentOf)) continue;
-    if (!canRunAgain(definedBy)) continue;
     const firstBackward = uses.find((k) => graph.kernels[k]?.pass === "backward");
-    if (firstBackward === undefined) continue;
+    if (firstBackward === undefined || !mayRunAgain(definedBy, segment, firstBackward)) continue;
     const need = needs.get(segment) ?? { first: firstBackward, kernels: new Set() };
-    collect(definedBy, segment, need.kernels);
+    collect(definedBy, { segment, before: firstBackward, into: need.kernels });
     need.first = Math.min(need.first, firstBackward);
     needs.set(segment, need);
   }
@@ -50,37 +65,21 @@ function segmentRecomputes(graph: Graph): Recompute[] {
     kernels: [...kernels].toSorted((a, b) => a - b),
   }));
 
-  /** Adds a kernel and those of its segment that it builds on. */
-  function collect(k: KernelIndex, segment: number, into: Set<KernelIndex>): void {
+  /** Adds a kernel, those that run again with it, and those of its segment that they build on. */
+  function collect(k: KernelIndex, chain: Chain): void {
+    const { segment, before, into } = chain;
     if (into.has(k)) return;
-    into.add(k);
-    for (const t of graph.kernels[k]?.inputs ?? []) {
-      const p = producer(t);
-      if (p < 0 || segmentOf.get(p) !== segment || crossesCut(lives[t]?.uses ?? [], segment, segmentOf)) continue;
-      // A kernel that cannot run again keeps its output, which is then simply there.
-      if (canRunAgain(p)) collect(p, segment, into);
+    const members = membersOf(k);
+    for (const member of members) into.add(member);
+    for (const member of members) {
+      for (const t of graph.kernels[member]?.inputs ?? []) {
+        const p = lives[t]?.definedBy ?? -1;
+        if (p < 0 || segmentOf.get(p) !== segment || crossesCut(lives[t]?.uses ?? [], segment, segmentOf)) continue;
+        // A kernel that cannot run again keeps its output, which is then simply there.
+        if (mayRunAgain(p, segment, before)) collect(p, chain);
+      }
     }
   }
-}
-
-/** What a kernel reads must be there as it was, and what it writes must be its alone: updates in place are not run again. */
-function rerunnable(graph: Graph): (k: KernelIndex) => boolean {
-  const lastWriter = new Map<TensorIndex, KernelIndex>();
-  const writers = new Map<TensorIndex, number>();
-  graph.kernels.forEach(({ pass, outputs }, k) => {
-    // Everything has run again before the update begins.
-    for (const t of pass === "update" ? [] : outputs) {
-      lastWriter.set(t, k);
-      writers.set(t, (writers.get(t) ?? 0) + 1);
-    }
-  });
-  return (k) => {
-    const kernel = graph.kernels[k];
-    if (kernel === undefined || kernel.recomputable === false) return false;
-    return (
-      kernel.outputs.every((t) => writers.get(t) === 1) && kernel.inputs.every((t) => (lastWriter.get(t) ?? -1) < k)
-    );
-  };
 }
 
 /** A later segment's forward pass reads it too. */

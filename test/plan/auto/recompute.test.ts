@@ -6,7 +6,7 @@ import { recomputeCandidates, Repricer } from "../../../src/plan/auto/recompute-
 import { recomputeModel } from "../../../src/plan/auto/recompute-model.ts";
 import { Lives } from "../../../src/plan/auto/recompute-lives.ts";
 import { planRecompute } from "../../../src/plan/auto/recompute.ts";
-import { recomputeUnits } from "../../../src/plan/auto/recompute-units.ts";
+import { recomputeUnits } from "../../../src/plan/recompute-units.ts";
 import { originalSteps, type Rerun, rewrite } from "../../../src/plan/auto/rewrite.ts";
 import { dryRun } from "../../../src/plan/ledger.ts";
 import { weave } from "../../../src/plan/steps.ts";

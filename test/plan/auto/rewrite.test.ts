@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Graph } from "../../../src/graph/graph.ts";
 import { existsAfter } from "../../../src/graph/lifetimes.ts";
-import { recomputeUnits } from "../../../src/plan/auto/recompute-units.ts";
+import { recomputeUnits } from "../../../src/plan/recompute-units.ts";
 import { originalSteps, type Rerun, rewrite } from "../../../src/plan/auto/rewrite.ts";
 import { dryRun } from "../../../src/plan/ledger.ts";
 import { weave } from "../../../src/plan/steps.ts";

@@ -8,8 +8,8 @@
  * again, and one that reads one may only run again until the next update. Nothing runs again once the update pass has begun:
  * by then the program has let go of what a chain might have to go back to, and its weights are on their way out.
  */
-import type { Graph, GraphKernel, KernelIndex } from "../../graph/graph.ts";
-import { existsBefore } from "../../graph/lifetimes.ts";
+import type { Graph, GraphKernel, KernelIndex } from "../graph/graph.ts";
+import { existsBefore } from "../graph/lifetimes.ts";
 
 export interface Units {
   readonly count: number;
