@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendName } from "../backends/load.ts";
 import { type Initialization, INITIALIZATIONS } from "../compression/sharing/initial.ts";
 import { addSizeOptions, type SizeFlags } from "./depth-options.ts";
-import { addSessionOptions, positiveNumber, type SessionFlags, wholeNumber } from "./options.ts";
+import { addSessionOptions, positiveNumber, REPORT_FLAG, type SessionFlags, wholeNumber } from "./options.ts";
 
 export interface CompressFlags extends SessionFlags, SizeFlags {
   readonly output: string;
@@ -35,6 +35,7 @@ export interface CompressFlags extends SessionFlags, SizeFlags {
   readonly depth?: number;
   readonly seed: number;
   readonly backend?: BackendName;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -82,6 +83,7 @@ export function addCompressOptions(command: Command): Command {
     .option("--depth <n>", "a network's layers; which depths there are depends on the network", wholeNumber(1))
     .option("--seed <n>", "of weights, data, and the order of images", wholeNumber(0), 1)
     .addOption(new Option("--backend <name>", "default: the fastest that works").env("VDNN_BACKEND").choices(BACKENDS))
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document");
   return addSessionOptions(addSizeOptions(command));
 }

@@ -7,8 +7,10 @@ import { writeCompressedModel } from "../compression/file/file.ts";
 import { compressUntrained, type UntrainedResult } from "../compression/training/untrained.ts";
 import type { CompressionResult } from "../compression/training/compress.ts";
 import { createLogger } from "../logger.ts";
+import { writeReport } from "../report/file.ts";
 import { compressJson } from "./compress-json.ts";
 import type { CompressFlags } from "./compress-options.ts";
+import { compressPage } from "./compress-page.ts";
 import { checkCompressFlags, compressionOptions } from "./compress-settings.ts";
 import { loadSubject, originOf } from "./compress-subject.ts";
 import { renderCompression } from "./compress-table.ts";
@@ -40,6 +42,7 @@ export async function compress(name: string, flags: CompressFlags): Promise<numb
   const output = outputFile(flags.output, "--output", true);
   if (!isCompressed(output))
     throw usage("output", `${flags.output} does not end in .vdnnz, by which the file is known`);
+  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   // A second one ends the process at once, as there is no listener any more.
@@ -68,6 +71,9 @@ export async function compress(name: string, flags: CompressFlags): Promise<numb
       result,
       training,
     };
+    if (report !== undefined) {
+      writeReport(report, { json: () => compressJson(facts), page: () => compressPage(facts) });
+    }
     process.stdout.write(flags.json === true ? compressJson(facts) : renderCompression(facts));
     return 0;
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Flags of `vdnn depth`, and of a network's sizes as `vdnn compare` has them too. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendName } from "../backends/load.ts";
-import { positiveNumber, wholeNumber } from "./options.ts";
+import { positiveNumber, REPORT_FLAG, wholeNumber } from "./options.ts";
 import { OPTIMIZERS, type OptimizerName } from "./optimizers.ts";
 import { collect } from "./policy-names.ts";
 import { link, size } from "./simulate-options.ts";
@@ -33,6 +33,7 @@ export interface DepthFlags extends SizeFlags {
   readonly steps: number;
   readonly timeout: number;
   readonly headroom: readonly number[];
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -81,6 +82,7 @@ export function addDepthOptions(command: Command): Command {
       shares,
       DEFAULT_HEADROOM,
     )
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document");
   return addSizeOptions(command);
 }

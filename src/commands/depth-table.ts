@@ -42,23 +42,24 @@ export interface DepthRow {
 }
 
 export function renderDepth(facts: DepthFacts, rows: readonly DepthRow[]): string {
+  const table = renderTable(depthColumns(facts, rows), rows);
+  return [...heading(facts), "", ...table, "", ...caption(facts, rows), ""].join("\n");
+}
+
+export function depthColumns(facts: DepthFacts, rows: readonly DepthRow[]): Column<DepthRow>[] {
   const { searched } = facts.subject;
   const stock = rows.find(({ policy }) => policy === STOCK)?.largest ?? null;
   const ratio: Column<DepthRow>[] = stock === null ? [] : [{ title: "x stock", cell: (row) => ratioText(row, stock) }];
-  const table = renderTable<DepthRow>(
-    [
-      { title: "policy", align: "left", cell: ({ policy }) => policy },
-      { title: `largest ${searched}`, cell: largestText },
-      ...ratio,
-      { title: "peak", cell: ({ peakDeviceBytes }) => (peakDeviceBytes === null ? "" : formatBytes(peakDeviceBytes)) },
-      { title: "step", cell: ({ stepMs }) => (stepMs === null ? "" : formatMs(stepMs)) },
-      ...(facts.backend === "tensorflow" ? [headroomColumn] : []),
-      { title: "trials", cell: ({ trials }) => String(trials.length) },
-      { title: "one size further", align: "left", cell: nextText },
-    ],
-    rows,
-  );
-  return [...heading(facts), "", ...table, "", ...caption(facts, rows), ""].join("\n");
+  return [
+    { title: "policy", align: "left", cell: ({ policy }) => policy },
+    { title: `largest ${searched}`, cell: largestText },
+    ...ratio,
+    { title: "peak", cell: ({ peakDeviceBytes }) => (peakDeviceBytes === null ? "" : formatBytes(peakDeviceBytes)) },
+    { title: "step", cell: ({ stepMs }) => (stepMs === null ? "" : formatMs(stepMs)) },
+    ...(facts.backend === "tensorflow" ? [headroomColumn] : []),
+    { title: "trials", cell: ({ trials }) => String(trials.length) },
+    { title: "one size further", align: "left", cell: nextText },
+  ];
 }
 
 const headroomColumn: Column<DepthRow> = {
@@ -66,7 +67,7 @@ const headroomColumn: Column<DepthRow> = {
   cell: ({ headroom, policy }) => (headroom === null || policy === STOCK ? "" : `${(headroom * 100).toFixed(0)}%`),
 };
 
-function largestText({ largest, verdict }: DepthRow): string {
+export function largestText({ largest, verdict }: DepthRow): string {
   if (largest === null) return "none";
   return verdict === "verified" ? String(largest) : `>= ${largest}`;
 }
@@ -89,18 +90,20 @@ function shorten(text: string): string {
   return text.length > REASON_CHARACTERS ? `${text.slice(0, REASON_CHARACTERS - 1)}…` : text;
 }
 
-function heading({ subject, machine, deviceBytes, sizes, every }: DepthFacts): string[] {
+export function heading({ subject, machine, deviceBytes, sizes, every }: DepthFacts): string[] {
   const { network, searched, batch, depth, optimizer } = subject;
   const other = searched === "depth" ? `batch ${batch}` : depth === undefined ? "its own depth" : `depth ${depth}`;
-  const gap = (sizes[1] ?? 0) - (sizes[0] ?? 0);
-  const steps = gap > 1 || every > 1 ? `, in steps of ${gap}` : "";
+  const [least = 0, second] = sizes;
+  const gap = second === undefined ? 0 : second - least;
+  const steps = gap > 1 || (every > 1 && gap > 0) ? `, in steps of ${gap}` : "";
+  const range = second === undefined ? `${least} alone` : `${least} to ${sizes.at(-1)}${steps}`;
   return [
-    `largest ${searched} of ${network}, ${other}, ${optimizer}: ${sizes[0]} to ${sizes.at(-1)}${steps}`,
+    `largest ${searched} of ${network}, ${other}, ${optimizer}: ${range}`,
     `${machine}; budget ${formatBytes(deviceBytes)}`,
   ];
 }
 
-function caption(
+export function caption(
   { simulated, backend, headrooms, steps, deviceBytes }: DepthFacts,
   rows: readonly DepthRow[],
 ): string[] {

@@ -4,14 +4,17 @@
  */
 import { VdnnError } from "../errors.ts";
 import type { NetworkOptions } from "../networks/network.ts";
+import { writeReport } from "../report/file.ts";
 import { simulatedMachine } from "../simulator/machines.ts";
 import { networkNamed } from "../simulator/networks.ts";
 import { formatBytes } from "../units.ts";
 import type { DepthFlags } from "./depth-options.ts";
+import { depthPage } from "./depth-page.ts";
 import { sizesOf } from "./depth-sizes.ts";
 import { depthJson, type DepthFacts, type DepthRow, renderDepth } from "./depth-table.ts";
 import { type DepthTrials, realTrials, simulatedTrials, type SizedOutcome, type Subject } from "./depth-trials.ts";
 import { findLargest } from "./largest.ts";
+import { outputFile } from "./options.ts";
 import { PLANNED_POLICIES, policiesNamed, RUN_POLICIES } from "./policy-names.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
@@ -28,6 +31,7 @@ export async function depth(flags: DepthFlags): Promise<number> {
   const simulated = flags.simulate === true;
   checkFlags(flags);
   const policies = policiesNamed(flags.policy, simulated ? PLANNED_POLICIES : RUN_POLICIES);
+  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
   const subject = subjectOf(flags);
   const { network, search: searched, max, step: every } = flags;
   const sizes = sizesOf({ network, searched, max, every });
@@ -48,6 +52,9 @@ export async function depth(flags: DepthFlags): Promise<number> {
     steps: flags.steps,
     ...machine,
   };
+  if (report !== undefined) {
+    writeReport(report, { json: () => depthJson(facts, rows), page: () => depthPage(facts, rows) });
+  }
   process.stdout.write(flags.json === true ? depthJson(facts, rows) : renderDepth(facts, rows));
   if (rows.some(({ verdict }) => verdict === "inconclusive")) return 1;
   return rows.every(({ largest }) => largest === null) ? 3 : 0;

@@ -1,9 +1,10 @@
 /** The chart of `vdnn infer`: energy of every layer, by part. */
 import { ENERGY_PARTS, type EnergyPart } from "../accelerator/cost.ts";
-import { renderEnergyChart } from "../report/energy-chart.ts";
+import type { BarChart } from "../report/bar-chart.ts";
+import { energyChart } from "../report/energy-chart.ts";
 import { formatMs } from "../units.ts";
-import type { InferFacts } from "./infer.ts";
 import { digits } from "./infer-text.ts";
+import type { InferFacts } from "./infer.ts";
 
 const PART_TITLES: Readonly<Record<EnergyPart, string>> = {
   dram: "DRAM",
@@ -14,21 +15,23 @@ const PART_TITLES: Readonly<Record<EnergyPart, string>> = {
   static: "static",
 };
 
-export function renderInferenceChart({ subject, machine, batch, settings, model, run, cost }: InferFacts): string {
+export function inferenceChart({ subject, machine, batch, settings, model, run, cost }: InferFacts): BarChart {
   const { totals, layers } = cost;
   const parts = ENERGY_PARTS.filter((part) => totals.energyPj[part] > 0);
   const densities = run === null ? "stated densities" : "densities of a real inference";
-  return renderEnergyChart({
+  return {
     title: `${subject.name} on ${machine.name}, batch ${batch}: energy per layer, modelled`,
     notes: [
       `${model.about}; ${settings.precision}, ${densities}`,
       `energy table ${settings.energy.name}; ${digits(totals.framesPerJoule)} frames/J, ` +
         `${digits(totals.framesPerSecond)} frames/s, ${formatMs(totals.totalMs)}`,
     ],
-    parts: parts.map((part) => PART_TITLES[part]),
-    bars: layers.map((result) => ({
-      name: result.cost.layer.name,
-      partsPj: parts.map((part) => result.cost.energyPj[part]),
-    })),
-  });
+    ...energyChart(
+      parts.map((part) => PART_TITLES[part]),
+      layers.map((result) => ({
+        name: result.cost.layer.name,
+        partsPj: parts.map((part) => result.cost.energyPj[part]),
+      })),
+    ),
+  };
 }

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_ENERGY } from "../accelerator/energy-data.ts";
 import type { Pes } from "../accelerator/infer/machines.ts";
 import { addSizeOptions, type SizeFlags } from "./depth-options.ts";
-import { wholeNumber } from "./options.ts";
+import { REPORT_FLAG, wholeNumber } from "./options.ts";
 
 export interface InferFlags extends SizeFlags {
   readonly accelerator: string;
@@ -23,6 +23,7 @@ export interface InferFlags extends SizeFlags {
   readonly layer?: string;
   readonly claims?: boolean;
   readonly svg?: string;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -61,6 +62,7 @@ export function addInferOptions(command: Command): Command {
     .addOption(new Option("--layer <dir>", "eie: run a layer stored in the layout of the authors' simulator"))
     .option("--claims", 'print the arithmetic behind "up to 25 times against a Jetson TK1"')
     .option("--svg <file>", "write a chart of energy per layer")
+    .option(...REPORT_FLAG)
     .option("--json", "print one JSON document");
   return addSizeOptions(command);
 }

@@ -25,7 +25,7 @@ export function renderInference(facts: InferFacts): string {
   ].join("\n");
 }
 
-function rowsOf({ cost: { layers, totals } }: InferFacts): Row[] {
+export function rowsOf({ cost: { layers, totals } }: InferFacts): Row[] {
   const first = layers[0];
   if (first === undefined) return [];
   const cycles = layers.reduce((sum, { cost }) => sum + cost.cycles, 0);
@@ -41,7 +41,7 @@ function rowsOf({ cost: { layers, totals } }: InferFacts): Row[] {
   return [...layers.map((result) => ({ cost: result.cost, result })), { cost: total, result: null }];
 }
 
-function heading({ subject, machine, batch, settings, model, run, stated }: InferFacts): string[] {
+export function heading({ subject, machine, batch, settings, model, run, stated }: InferFacts): string[] {
   const { precision, accumulate, energy } = settings;
   const zeros =
     run === null
@@ -53,7 +53,7 @@ function heading({ subject, machine, batch, settings, model, run, stated }: Infe
   ];
 }
 
-function totalLines({ cost: { totals, layers, host } }: InferFacts): string[] {
+export function totalLines({ cost: { totals, layers, host } }: InferFacts): string[] {
   if (layers.length === 0) return [];
   const { framesPerSecond, framesPerJoule, totalMs, processingMs, dramWordsPerMac } = totals;
   const isWhole = host.every(({ reason }) => reason === null);
@@ -65,7 +65,7 @@ function totalLines({ cost: { totals, layers, host } }: InferFacts): string[] {
 }
 
 /** EIE keeps a layer in SRAM; whether it can keep the network there is another question. */
-function memoryLines({ cost: { layers }, model: { hardware } }: InferFacts): string[] {
+export function memoryLines({ cost: { layers }, model: { hardware } }: InferFacts): string[] {
   const storages = layers.flatMap(({ details }) => (details.kind === "eie" ? [details.storage] : []));
   if (storages.length === 0 || !("matrixBytes" in hardware && "pes" in hardware)) return [];
   const capacity = Number(hardware.matrixBytes) * Number(hardware.pes);
@@ -84,7 +84,7 @@ function memoryLines({ cost: { layers }, model: { hardware } }: InferFacts): str
   ];
 }
 
-function caption({ model, run }: InferFacts): string[] {
+export function caption({ model, run }: InferFacts): string[] {
   return [
     "Costs are modelled, nothing is measured. ms: with what of DRAM transfers is not hidden; use: MACs done over cycles times " +
       "elements; gated: a cycle without arithmetic, skipped: neither; mW: energy by the table over ms, DRAM included." +

@@ -20,12 +20,15 @@ import { shapedLayers, type StatedDensities } from "../accelerator/infer/shapes.
 import { loadTensorFlow } from "../backends/load.ts";
 import { VdnnError } from "../errors.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
-import { renderInferenceChart } from "./infer-chart.ts";
+import { renderBarChart } from "../report/bar-chart.ts";
+import { writeReport } from "../report/file.ts";
+import { inferenceChart } from "./infer-chart.ts";
 import { claims } from "./infer-claims.ts";
 import { inputFromFile } from "./infer-input.ts";
 import { inferJson } from "./infer-json.ts";
 import { inferLayer } from "./infer-layer.ts";
 import type { InferFlags } from "./infer-options.ts";
+import { inferPage } from "./infer-page.ts";
 import { checkBatch, checkSubject, SIZES, type Subject, subjectOf, usage } from "./infer-source.ts";
 import { renderInference } from "./infer-table.ts";
 import { outputFile } from "./options.ts";
@@ -65,9 +68,11 @@ export async function infer(model: string | undefined, flags: InferFlags): Promi
   const costModel = costModelOf(machine, settings);
   checkSubject(model, flags);
   const svg = flags.svg === undefined ? null : outputFile(flags.svg, "--svg");
+  const report = flags.report === undefined ? null : outputFile(flags.report, "--report");
 
   const facts = await inference(model, machine, settings, costModel, flags);
-  if (svg !== null) writeFileSync(svg, renderInferenceChart(facts));
+  if (svg !== null) writeFileSync(svg, renderBarChart(inferenceChart(facts)));
+  if (report !== null) writeReport(report, { json: () => inferJson(facts), page: () => inferPage(facts) });
   return print(flags.json === true ? inferJson(facts) : renderInference(facts));
 }
 
@@ -135,6 +140,7 @@ async function portableTensorFlow(): Promise<TensorFlow> {
 /** Flags that say nothing about a stored layer, or a claim. */
 const OF_MODELS = [
   "svg",
+  "report",
   "batch",
   "precision",
   "accumulate",

@@ -80,6 +80,58 @@ describe("--report out.html", () => {
     expect(html).toMatch(/Memory over [\d.]+ m?s\. stock: at most/);
     expect(html).toContain(">auto: iteration 2");
   });
+
+  it("of depth has a bar for every policy, and every size that was tried", async () => {
+    const flags = [
+      "--network",
+      "chain",
+      "--image-size",
+      "8",
+      "--batch",
+      "2",
+      "--device-memory",
+      "256KiB",
+      "--max",
+      "40",
+    ];
+    const html = await pageOf("depth", ["depth", "--simulate", ...flags]);
+    expect(html).toContain(">simulated</span>");
+    expect(html).toContain(">Largest depth of chain in 256 KiB</h1>");
+    const bars = /<svg[^>]*aria-labelledby="largest-wide-title.*?<\/svg>/s.exec(html)?.[0].match(/<rect /g);
+    expect(bars?.length).toBeGreaterThan(3);
+    expect(html).toContain(">does not fit: needs ");
+  });
+
+  it("of infer has the energy of every layer, both tables, and the outputs", async () => {
+    const html = await pageOf("infer", ["infer", "--accelerator", "eyeriss", "lenet300", "--width", "0.1"]);
+    expect(html).toContain(">simulated</span>");
+    expect(html).toContain(">lenet300 on eyeriss, batch 1</h1>");
+    expect(html).toContain('<title id="energy-wide-title">');
+    expect(html.match(/<caption /g)).toHaveLength(2);
+    expect(html).toContain("same top-1 in");
+  });
+
+  it("of compress has accuracy and size stage by stage, and what each layer costs", async () => {
+    const model = ["lenet300", "--width", "0.1", "--image-size", "10", "--backend", "wasm"];
+    const short = [
+      "--train-images",
+      "64",
+      "--test-images",
+      "32",
+      "--epochs",
+      "1",
+      "--rounds",
+      "1",
+      "--retrain-epochs",
+      "1",
+    ];
+    const flags = ["--prune", "0.5", "--tune-epochs", "1", "--sensitivity", "--output", join(folder, "small.vdnnz")];
+    const html = await pageOf("compress", ["compress", ...model, ...short, ...flags]);
+    expect(html).toContain(">measured</span>");
+    expect(html).toContain(">loaded from the file</th>");
+    expect(html).toContain('<title id="sizes-wide-title">');
+    expect(html).toContain('<title id="sensitivity-wide-title">');
+  });
 });
 
 describe("--report out.json", () => {
@@ -87,17 +139,23 @@ describe("--report out.json", () => {
     ["simulate", ["simulate", ...ALEXNET, "--policy", "auto"]],
     ["plan", ["plan", ...ALEXNET]],
     ["compare", ["compare", ...ALEXNET, "--policy", "liveness", "--budgets", "100%"]],
+    ["depth", ["depth", "--simulate", "--batch", "2", "--policy", "auto", "--max", "8"]],
+    ["infer", ["infer", "lenet300", "--width", "0.1", "--no-compute"]],
   ])("of %s is what --json prints", async (name, args) => {
     const path = join(folder, `${name}.json`);
     expect(await main([...args, "--json", "--report", path])).toBe(0);
     expect(readFileSync(path, "utf8")).toBe(output.stdout);
   });
 
-  it.each([["simulate"], ["plan", "--network", "alexnet"], ["compare"], ["demo"]])(
-    "of %s needs a folder that is there, before anything runs",
-    async (...args) => {
-      expect(await main([...args, "--report", "/nowhere/out.html"])).toBe(2);
-      expect(output.stderr).toMatch(/^vdnn: --report: there is no directory \/nowhere; create it first/);
-    },
-  );
+  it.each([
+    ["simulate"],
+    ["plan", "--network", "alexnet"],
+    ["compare"],
+    ["demo"],
+    ["depth", "--simulate"],
+    ["infer", "lenet300"],
+  ])("of %s needs a folder that is there, before anything runs", async (...args) => {
+    expect(await main([...args, "--report", "/nowhere/out.html"])).toBe(2);
+    expect(output.stderr).toMatch(/^vdnn: --report: there is no directory \/nowhere; create it first/);
+  });
 });

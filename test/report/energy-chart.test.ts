@@ -1,18 +1,23 @@
 /** The chart of energies: well-formed, inside its frame, bars as long as what they stand for. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type EnergyChart, energyUnit, renderEnergyChart } from "../../src/report/energy-chart.ts";
-import { PALETTE } from "../../src/report/svg.ts";
+import { renderBarChart } from "../../src/report/bar-chart.ts";
+import { energyChart, energyUnit, type LayerEnergy } from "../../src/report/energy-chart.ts";
+import { EMBEDDED, PALETTE } from "../../src/report/svg.ts";
 
-const CHART: EnergyChart = {
-  title: "lenet5 on eyeriss",
-  notes: ["12 × 14 elements", "energy table horowitz"],
-  parts: ["DRAM", "buffer", "arithmetic"],
-  bars: [
-    { name: "conv1", partsPj: [2e6, 1e6, 1e6] },
-    { name: "ip1", partsPj: [8e6, 0, 4e6] },
-  ],
-};
+const PARTS = ["DRAM", "buffer", "arithmetic"];
+const LAYERS: readonly LayerEnergy[] = [
+  { name: "conv1", partsPj: [2e6, 1e6, 1e6] },
+  { name: "ip1", partsPj: [8e6, 0, 4e6] },
+];
+const TEXTS = { title: "lenet5 on eyeriss", notes: ["12 × 14 elements", "energy table horowitz"] };
+
+function drawn(
+  layers: readonly LayerEnergy[] = LAYERS,
+  texts: typeof TEXTS & { readonly id?: string } = TEXTS,
+): string {
+  return renderBarChart({ ...texts, ...energyChart(PARTS, layers) });
+}
 
 interface Rect {
   readonly x: number;
@@ -37,19 +42,19 @@ function rectsOf(svg: string): Rect[] {
 }
 
 /** Without the squares of the legend. */
-function piecesOf(svg: string, { parts }: EnergyChart): Rect[] {
-  return rectsOf(svg).slice(parts.length);
+function piecesOf(svg: string): Rect[] {
+  return rectsOf(svg).slice(PARTS.length);
 }
 
-describe("renderEnergyChart", () => {
+describe("a chart of energies", () => {
   it("stacks a bar for each layer, with a colour for each part and nothing for what is zero", () => {
-    const pieces = piecesOf(renderEnergyChart(CHART), CHART);
+    const pieces = piecesOf(drawn());
     expect(pieces.map(({ fill }) => PALETTE.indexOf(fill))).toEqual([0, 1, 2, 0, 2]);
     expect(new Set(pieces.map(({ y }) => y)).size).toBe(2);
   });
 
   it("draws lengths in proportion to energies, each piece where the one before ends", () => {
-    const [dram, buffer, arithmetic, other] = piecesOf(renderEnergyChart(CHART), CHART);
+    const [dram, buffer, arithmetic, other] = piecesOf(drawn());
     expect((dram?.width ?? 0) / (buffer?.width ?? 1)).toBeCloseTo(2, 2);
     expect((other?.width ?? 0) / (dram?.width ?? 1)).toBeCloseTo(4, 2);
     expect(buffer?.x).toBeCloseTo((dram?.x ?? 0) + (dram?.width ?? 0), 1);
@@ -57,15 +62,22 @@ describe("renderEnergyChart", () => {
   });
 
   it("writes totals in a unit that suits them, and says all of it in words", () => {
-    const svg = renderEnergyChart(CHART);
+    const svg = drawn();
     expect(svg).toContain(">4 µJ</text>");
     expect(svg).toContain(">12 µJ</text>");
-    expect(svg).toContain("ip1: 12 (DRAM 8, buffer 0, arithmetic 4).");
+    expect(svg).toContain("ip1: 12 µJ (DRAM 8, buffer 0, arithmetic 4).");
     expect(svg).toContain("energy, µJ");
   });
 
+  it("leaves title, legend and colours to the page it is in", () => {
+    const svg = drawn(LAYERS, { ...TEXTS, id: "energy-wide" });
+    expect(rectsOf(svg).map(({ fill }) => EMBEDDED.palette.indexOf(fill))).toEqual([0, 1, 2, 0, 2]);
+    expect(svg).not.toContain(">DRAM</text>");
+    expect(svg).toContain('<title id="energy-wide-title">lenet5 on eyeriss</title>');
+  });
+
   it("escapes what names and titles hold", () => {
-    const svg = renderEnergyChart({ ...CHART, title: "a < b & c", bars: [{ name: 'x"<y>', partsPj: [1, 1, 1] }] });
+    const svg = drawn([{ name: 'x"<y>', partsPj: [1, 1, 1] }], { ...TEXTS, title: "a < b & c" });
     expect(svg).toContain("a &lt; b &amp; c");
     expect(svg).not.toMatch(/<y>/);
   });
@@ -78,7 +90,7 @@ describe("renderEnergyChart", () => {
     });
     fc.assert(
       fc.property(fc.array(bar, { maxLength: 30 }), (bars) => {
-        const svg = renderEnergyChart({ ...CHART, bars });
+        const svg = drawn(bars);
         const [width, height] = [Number(attribute(svg, "width")), Number(attribute(svg, "height"))];
         for (const rect of rectsOf(svg)) {
           expect(rect.x).toBeGreaterThanOrEqual(0);

@@ -1,4 +1,5 @@
 /** Charts as blocks of a page: each drawn for a desktop and for a phone, with a legend that wraps. */
+import { type BarChart, partColour, renderBarChart } from "../bar-chart.ts";
 import { type LineChart, renderLineChart, type Series } from "../chart.ts";
 import type { BarKind, LaneRow } from "../lanes.ts";
 import { looks, markAt } from "../marks.ts";
@@ -45,6 +46,17 @@ export function lineChartBlock(id: string, chart: LineChart): Block {
 
 export function lineChartLegend({ series }: Pick<LineChart, "series">): LegendEntry[] {
   return series.map(seriesEntry);
+}
+
+/** @param id unique in the page */
+export function barChartBlock(id: string, chart: BarChart): Block {
+  const { parts } = chart;
+  return {
+    kind: "chart",
+    wide: renderBarChart({ ...chart, id: `${id}-wide`, width: WIDE }),
+    narrow: renderBarChart({ ...chart, id: `${id}-narrow`, width: NARROW }),
+    legend: parts.length < 2 ? [] : parts.map((name, i) => ({ name, swatch: barSwatch(partColour(i, EMBEDDED)) })),
+  };
 }
 
 function few<A extends LineChart["x"]>(axis: A): A {

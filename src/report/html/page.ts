@@ -57,7 +57,7 @@ export interface Page {
 /** What the badge says about the numbers, for those who wonder. */
 const SOURCES: Readonly<Record<Page["source"], string>> = {
   measured: "everything here is measured, on the machine named below",
-  simulated: "everything here is simulated; nothing ran",
+  simulated: "everything here is simulated; no such device ran",
   planned: "everything here is predicted from a plan; nothing ran",
 };
 
