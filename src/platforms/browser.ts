@@ -17,6 +17,7 @@ const BROWSER: Platform = {
   adapters: BROWSER_ADAPTERS,
   temporaryDirectory: () => "vdnn",
   makeVault,
+  makeTracer: async (options) => new (await import("../runtime/tracer.ts")).Tracer(options),
 };
 
 /**

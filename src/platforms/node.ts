@@ -12,12 +12,14 @@ import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import type { BlockingPlatform, VaultRequest } from "../runtime/platform.ts";
 import type { Session } from "../runtime/session.ts";
+import { Tracer } from "../runtime/tracer.ts";
 import { attachOn, virtualizeOn } from "../runtime/virtualize.ts";
 
 export const NODE: BlockingPlatform = {
   adapters: NODE_ADAPTERS,
   temporaryDirectory: tmpdir,
   makeVault,
+  makeTracer: (options) => new Tracer(options),
 };
 
 /**

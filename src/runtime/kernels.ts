@@ -130,10 +130,10 @@ export class Kernels {
     meter.openWindow(before);
     this.#kernelName = name;
     const { isTimed } = iteration;
-    const start = meter.tracing ? meter.now() : 0;
+    const start = meter.tracer === null ? 0 : meter.now();
     const result = this.#nested(name, inputs, attributes, plannedBytes);
     const ms = isTimed ? meter.sinceMark() : Number.NaN;
-    if (meter.tracing) {
+    if (meter.tracer !== null) {
       meter.layer = this.layer;
       meter.kernel(name, start, ledger.usedBytes);
     }

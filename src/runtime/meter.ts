@@ -1,11 +1,11 @@
 /**
- * Measures a session: the clock, the running totals of the current iteration, peaks, and, when asked for, every event for a
- * trace. It decides nothing.
+ * Measures a session: the clock, the running totals of the current iteration, peaks, and, where there is a tracer, every event for
+ * it. It decides nothing.
  */
-import { HistoryRecorder } from "../report/history.ts";
-import type { CounterEvent, IterationResult, Lane, LaneEvent, TraceEvent } from "../report/result.ts";
+import type { IterationResult, Lane, LaneEvent } from "../report/result.ts";
 import type { Vault, VaultStats } from "../memory/vault.ts";
 import type { Block } from "./block.ts";
+import type { Memory, Tracer } from "./tracer.ts";
 
 type CopyLane = Exclude<Lane, "compute" | "stall">;
 
@@ -24,8 +24,8 @@ const ZERO: Totals = { offloadBytes: 0, prefetchBytes: 0, copyMs: 0, stallMs: 0,
 
 export class Meter {
   readonly now: () => number;
-  readonly #keepsAll: boolean;
-  readonly #originMs: number;
+  /** Null where neither a trace nor a history was asked for. */
+  readonly tracer: Tracer | null;
   /** In the latest iteration that copied on the lane, for the bandwidths that plans are made with: first copies meet cold memory. */
   readonly #copied = {
     offload: { ...NOTHING },
@@ -49,21 +49,11 @@ export class Meter {
   iteration = 0;
   layer: string | undefined;
   pass: LaneEvent["pass"];
-  /** All of them, where they were asked for. */
-  readonly events: TraceEvent[] = [];
-  /** Some of them, where a history was asked for. */
-  readonly recorder: HistoryRecorder | null;
   vault: Vault | null = null;
 
-  constructor(now: () => number, { trace, history }: { readonly trace: boolean; readonly history: boolean }) {
+  constructor(now: () => number, tracer: Tracer | null) {
     this.now = now;
-    this.#keepsAll = trace;
-    this.recorder = history ? new HistoryRecorder() : null;
-    this.#originMs = now();
-  }
-
-  get tracing(): boolean {
-    return this.#keepsAll || this.recorder !== null;
+    this.tracer = tracer;
   }
 
   get sessionPeakBytes(): number {
@@ -75,12 +65,12 @@ export class Meter {
     if (usedBytes > this.#peakDeviceBytes) this.#peakDeviceBytes = usedBytes;
     if (usedBytes > this.#sessionPeakBytes) this.#sessionPeakBytes = usedBytes;
     this.#windowPeakBytes = Math.max(this.#windowPeakBytes, usedBytes + this.#windowLeftBytes);
-    if (this.recorder !== null) this.recorder.add(this.#sample(usedBytes));
+    this.tracer?.changed(this.#memory(usedBytes));
   }
 
-  /** Ledger went down to `usedBytes`. A history has every change, so that what it shows is the peak that is reported. */
+  /** Ledger went down to `usedBytes`. */
   shrunk(usedBytes: number): void {
-    if (this.recorder !== null) this.recorder.add(this.#sample(usedBytes));
+    this.tracer?.changed(this.#memory(usedBytes));
   }
 
   /** Starts the clock of the next kernel. What runs until then belongs to it, except copies and recomputation. */
@@ -113,12 +103,12 @@ export class Meter {
 
   /** A sample of the memory counters, for the trace. */
   counters(usedBytes: number): void {
-    if (this.tracing) this.#note(this.#sample(usedBytes));
+    this.tracer?.counters(this.#memory(usedBytes));
   }
 
-  #sample(usedBytes: number): CounterEvent {
+  #memory(deviceBytes: number): Memory {
     const { hostBytes = 0, spillBytes = 0 } = this.vault?.stats ?? {};
-    return { kind: "counter", timeMs: this.now() - this.#originMs, deviceBytes: usedBytes, hostBytes, spillBytes };
+    return { deviceBytes, hostBytes, spillBytes };
   }
 
   /**
@@ -179,23 +169,8 @@ export class Meter {
   }
 
   span(lane: Lane, name: string, startMs: number, durationMs: number, bytes?: number): void {
-    if (!this.tracing) return;
-    this.#note({
-      kind: "span",
-      lane,
-      name,
-      startMs: startMs - this.#originMs,
-      durationMs,
-      iteration: this.iteration,
-      ...(this.layer === undefined ? {} : { layer: this.layer }),
-      ...(this.pass === undefined ? {} : { pass: this.pass }),
-      ...(bytes === undefined ? {} : { bytes }),
-    });
-  }
-
-  #note(event: TraceEvent): void {
-    if (this.#keepsAll) this.events.push(event);
-    this.recorder?.add(event);
+    const { iteration, layer, pass } = this;
+    this.tracer?.span({ lane, name, startMs, durationMs, iteration, layer, pass, bytes });
   }
 
   /** Measured bandwidth of one lane, GB/s; undefined before anything moved. */
@@ -211,7 +186,7 @@ export class Meter {
     this.#peakDeviceBytes = usedBytes;
     this.demandFetches = 0;
     this.#vaultAtStart ??= this.vault?.stats ?? null;
-    this.recorder?.beginStep(this.now() - this.#originMs);
+    this.tracer?.beginStep();
     this.counters(usedBytes);
   }
 
@@ -221,7 +196,7 @@ export class Meter {
     const vault = this.vault?.stats;
     // What is written between two iterations counts to the one after it, which needed the room.
     this.#vaultAtStart = vault ?? null;
-    this.recorder?.endStep(this.iteration, mode);
+    this.tracer?.endStep(this.iteration, mode);
     return {
       index: this.iteration++,
       mode,

@@ -7,6 +7,7 @@ import type { Adapters } from "../backends/index.ts";
 import type { CopySpan } from "../memory/copy.ts";
 import type { Vault } from "../memory/vault.ts";
 import type { SessionOptions } from "./options.ts";
+import type { Tracer, TracerOptions } from "./tracer.ts";
 
 export interface VaultRequest extends Pick<SessionOptions, "hostBytes" | "spillDirectory" | "spillBytes" | "now"> {
   /** The backend cannot block, so whoever needs bytes from the spill tier awaits them. */
@@ -21,10 +22,12 @@ export interface Platform {
   temporaryDirectory(): string;
   /** @throws VdnnError `ERR_SPILL`, `ERR_INVALID_OPTION` when there cannot be such a spill tier */
   makeVault(request: VaultRequest): Vault | Promise<Vault>;
+  makeTracer(options: TracerOptions): Tracer | Promise<Tracer>;
 }
 
 /** A platform on which a session can be made without waiting. */
 export interface BlockingPlatform extends Platform {
   readonly adapters: Adapters;
   makeVault(request: VaultRequest): Vault;
+  makeTracer(options: TracerOptions): Tracer;
 }

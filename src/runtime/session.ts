@@ -260,12 +260,12 @@ export class Session {
 
   /** Every event so far, when the session was made with `trace: true`. */
   trace(): readonly TraceEvent[] {
-    return this.#meter.events;
+    return this.#meter.tracer?.events ?? [];
   }
 
   /** Memory over time and two steps in full, when the session was made with `history: true`; else null. */
   history(): TraceHistory | null {
-    return this.#meter.recorder?.history ?? null;
+    return this.#meter.tracer?.history ?? null;
   }
 
   /** Brings all data back to the device and leaves TensorFlow.js as it was. Idempotent. */

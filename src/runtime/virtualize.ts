@@ -77,9 +77,10 @@ function parse(platform: Platform, engine: Engine, options: VirtualizeOptions): 
 }
 
 async function start(setup: Setup): Promise<Session> {
-  const meter = new Meter(setup.options.now, setup.options);
-  const adapter = await adapterFor(setup.engine, setup.platform.adapters);
-  const vault = await setup.platform.makeVault(requestOf(setup, meter));
+  const { options, platform } = setup;
+  const meter = new Meter(options.now, isTraced(options) ? await platform.makeTracer(options) : null);
+  const adapter = await adapterFor(setup.engine, platform.adapters);
+  const vault = await platform.makeVault(requestOf(setup, meter));
   try {
     return sessionOf(setup, meter, adapter, vault);
   } catch (error) {
@@ -89,9 +90,10 @@ async function start(setup: Setup): Promise<Session> {
 }
 
 function startNow(setup: Setup<BlockingPlatform>): Session {
-  const meter = new Meter(setup.options.now, setup.options);
-  const adapter = adapterFor(setup.engine, setup.platform.adapters);
-  const vault = setup.platform.makeVault(requestOf(setup, meter));
+  const { options, platform } = setup;
+  const meter = new Meter(options.now, isTraced(options) ? platform.makeTracer(options) : null);
+  const adapter = adapterFor(setup.engine, platform.adapters);
+  const vault = platform.makeVault(requestOf(setup, meter));
   try {
     return sessionOf(setup, meter, adapter, vault);
   } catch (error) {
@@ -99,6 +101,10 @@ function startNow(setup: Setup<BlockingPlatform>): Session {
     void vault.close().catch(() => undefined);
     throw error;
   }
+}
+
+function isTraced({ trace, history }: SessionOptions): boolean {
+  return trace || history;
 }
 
 function requestOf({ options, awaits }: Setup, meter: Meter): VaultRequest {

@@ -59,7 +59,7 @@ describeInBrowser("a page without a bundler", (browser) => {
     return { backend, first };
   })().catch(({ code, message }) => ({ code, message }))`;
 
-  it("trains on webgpu from one file, and loads more for a spill tier and for wasm", async () => {
+  it("trains on webgpu from one file, and loads more for a spill tier, for a history and for wasm", async () => {
     await open();
     const onGpu = await browser().page.evaluate(step(`{ deviceMemory: "64MiB" }`, "undefined"));
     expect(onGpu).toMatchObject({ backend: "webgpu", first: expect.any(Number) });
@@ -67,6 +67,8 @@ describeInBrowser("a page without a bundler", (browser) => {
     const spilling = await browser().page.evaluate(step(`{ deviceMemory: "64MiB", spill: true }`, "undefined"));
     expect(spilling).toEqual(onGpu);
     expect(loaded).toEqual(["vdnn.min.js", "vdnn.origin-vault.min.js"]);
+    await browser().page.evaluate(step(`{ history: true }`, "undefined"));
+    expect(loaded).toEqual(["vdnn.min.js", "vdnn.origin-vault.min.js", "vdnn.tracer.min.js"]);
     const onWasm = await browser().page.evaluate(step(`{ deviceMemory: "64MiB" }`, `"wasm"`));
     expect(onWasm).toMatchObject({ backend: "wasm", first: expect.any(Number) });
   });

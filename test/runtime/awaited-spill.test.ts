@@ -16,6 +16,7 @@ import { SpillVault } from "../../src/memory/spill-vault.ts";
 import type { SessionReport } from "../../src/report/result.ts";
 import type { TensorFlow } from "../../src/runtime/engine.ts";
 import type { Platform } from "../../src/runtime/platform.ts";
+import { Tracer } from "../../src/runtime/tracer.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
 import { virtualizeOn } from "../../src/runtime/virtualize.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
@@ -27,6 +28,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const PLATFORM: Platform = {
   adapters: NODE_ADAPTERS,
   temporaryDirectory: () => directory,
+  makeTracer: (options) => new Tracer(options),
   makeVault({ hostBytes, spillDirectory, now }) {
     const pool = new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS });
     if (spillDirectory === null) return new HostVault(pool);

@@ -4,7 +4,7 @@ import { newBlock } from "../../src/runtime/block.ts";
 import { Meter } from "../../src/runtime/meter.ts";
 
 function meterAt(clock: { ms: number }): Meter {
-  return new Meter(() => clock.ms, { trace: false, history: false });
+  return new Meter(() => clock.ms, null);
 }
 
 describe("the window over a kernel", () => {

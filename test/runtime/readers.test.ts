@@ -38,7 +38,7 @@ test("read at once, tensors come one after the other from a spill tier that has 
     prefetchStream: stream("prefetch"),
     now,
   });
-  const meter = new Meter(now, { trace: false, history: false });
+  const meter = new Meter(now, null);
   const residency = new Residency({
     engine,
     adapter: cpuAdapter(engine.backend),
