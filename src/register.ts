@@ -7,15 +7,19 @@
  * it ends.
  */
 import { isMainThread } from "node:worker_threads";
+import { cannotBlock } from "./backends/index.ts";
 import { registerWasmTrainingKernels } from "./backends/wasm-kernels.ts";
 import { VdnnError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { isHtml } from "./report/file.ts";
 import { farewell, say } from "./register/farewell.ts";
-import { attach } from "./platforms/node.ts";
-import { findNamespace } from "./register/namespace.ts";
+import { attach, NODE, virtualize } from "./platforms/node.ts";
+import { Attachment } from "./register/attachment.ts";
+import { findNamespace, refuseOtherCopies } from "./register/namespace.ts";
+import { onEngine } from "./register/on-engine.ts";
 import { readSettings, type RegisterSettings, RUN_VARIABLE } from "./register/settings.ts";
-import { onFirstStep } from "./register/trampoline.ts";
+import type { Engine, TensorFlow } from "./runtime/engine.ts";
+import type { VirtualizeOptions } from "./runtime/options.ts";
 import { checkVersion } from "./runtime/self-test.ts";
 import type { Session } from "./runtime/session.ts";
 
@@ -23,26 +27,51 @@ if (isMainThread) register(settingsOrExit());
 
 function register(settings: RegisterSettings): void {
   hidePreloads(settings.preloaded);
-  let session: Session | null = null;
-  onFirstStep((engine, variables) => {
-    const tf = findNamespace(engine, variables[0]);
-    checkVersion(tf);
-    if (engine.backendName === "wasm") registerWasmTrainingKernels(tf);
+  const sessions: Session[] = [];
+  const options = (): VirtualizeOptions => {
     const logger = createLogger(settings.logLevel);
-    session = attach(tf, {
+    return {
       ...settings.session,
       trace: settings.files.trace !== undefined,
       history: isHtml(settings.files.report),
       ...(logger === undefined ? {} : { logger }),
+    };
+  };
+  const made = (session: Session): Session => {
+    sessions.push(session);
+    return session;
+  };
+  onEngine((engine) => {
+    const attachment = new Attachment(engine, {
+      awaits: () => cannotBlock(engine, NODE.adapters),
+      attach(variables) {
+        const tf = namespaceOf(engine, variables[0]);
+        if (engine.backendName === "wasm") registerWasmTrainingKernels(tf);
+        return made(attach(tf, options()));
+      },
+      async attachLater() {
+        const tf = namespaceOf(engine, undefined);
+        const session = await virtualize(tf, options());
+        refuseOtherCopies(engine, tf);
+        return made(session);
+      },
     });
+    attachment.install();
   });
   process.on("exit", () => {
     try {
-      farewell(session, settings);
+      farewell(sessions, settings);
     } catch (error) {
       say(`the summary failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
   });
+}
+
+/** The script's own TensorFlow.js, of the version that vdnn knows. */
+function namespaceOf(engine: Engine, variable: object | undefined): TensorFlow {
+  const tf = findNamespace(engine, variable);
+  checkVersion(tf);
+  return tf;
 }
 
 function settingsOrExit(): RegisterSettings {

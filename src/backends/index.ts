@@ -10,7 +10,7 @@ export type Adapters<A extends DeviceAdapter | Promise<DeviceAdapter> = DeviceAd
 
 /** @throws VdnnError `ERR_BACKEND` for a backend that vdnn cannot virtualize */
 export function adapterFor<A extends DeviceAdapter | Promise<DeviceAdapter>>(engine: Engine, adapters: Adapters<A>): A {
-  const make = Object.hasOwn(adapters, engine.backendName) ? adapters[engine.backendName] : undefined;
+  const make = makerFor(engine, adapters);
   if (make !== undefined) return make(engine.backend, engine);
   throw new VdnnError(
     "ERR_BACKEND",
@@ -18,4 +18,14 @@ export function adapterFor<A extends DeviceAdapter | Promise<DeviceAdapter>>(eng
       "(set it with tf.setBackend before virtualize)",
     { backend: engine.backendName },
   );
+}
+
+/** The backend that TF.js is using is one of these, and what is done with it has to be awaited. */
+export function cannotBlock(engine: Engine, adapters: Adapters): boolean {
+  const make = makerFor(engine, adapters);
+  return make?.(engine.backend, engine).asynchronous !== undefined;
+}
+
+function makerFor<A>({ backendName }: Engine, adapters: Readonly<Record<string, A>>): A | undefined {
+  return Object.hasOwn(adapters, backendName) ? adapters[backendName] : undefined;
 }

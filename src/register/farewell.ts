@@ -21,15 +21,27 @@ const ATTEMPTS = 100;
 /**
  * Writes the files that were asked for and says on standard error what happened. A file that cannot be written is a message and
  * not another exit code: the exit code belongs to the script.
+ *
+ * @param sessions in order; more than one where the script changed the backend. The files are of the last that trained
  */
-export function farewell(session: Session | null, { quiet, files }: RegisterSettings): void {
+export function farewell(sessions: readonly Session[], { quiet, files }: RegisterSettings): void {
+  const trained = sessions.filter((session) => session.report().iterations.length > 0);
+  const shown = trained.length > 0 ? trained : sessions.slice(-1);
+  const last = shown.at(-1);
   const wanted = Object.entries(files).flatMap(([name, path]) => (path === undefined ? [] : [`--${name} ${path}`]));
-  if (session === null) {
+  if (last === undefined) {
     const unwritten = wanted.length === 0 ? "" : `; not written: ${wanted.join(", ")}`;
     if (!quiet || wanted.length > 0)
       say(`the script never trained a model in this process, nothing was virtualized${unwritten}`);
     return;
   }
+  if (shown.length > 1 && wanted.length > 0)
+    say(`the script trained on ${shown.length} backends in turn; ${wanted.join(", ")}: of the last, ${last.backend}`);
+  writeFiles(last, files, quiet);
+  if (!quiet) shown.flatMap((session) => renderSummary(session.report())).forEach(say);
+}
+
+function writeFiles(session: Session, files: RegisterSettings["files"], quiet: boolean): void {
   const report = session.report();
   const write = (name: keyof RegisterSettings["files"], writeTo: (path: string) => void): void => {
     const path = files[name];
@@ -51,7 +63,6 @@ export function farewell(session: Session | null, { quiet, files }: RegisterSett
     writeGraphSync(path, recorded.graph);
     if (!quiet) say(recordedText(path, recorded));
   });
-  if (!quiet) renderSummary(report).forEach(say);
 }
 
 function runPage(session: Session, report: SessionReport): Page {

@@ -5,7 +5,7 @@
  */
 import { createRequire } from "node:module";
 import { VdnnError } from "../errors.ts";
-import type { Engine, TensorFlow } from "../runtime/engine.ts";
+import { type Engine, type EngineBackend, isVariable, type TensorFlow } from "../runtime/engine.ts";
 
 type Exports = Readonly<Record<string, unknown>>;
 
@@ -15,13 +15,14 @@ interface Candidate {
 }
 
 /**
- * @param variable a variable that the script trains; the copy that made it is the one that the script uses
+ * @param variable a variable that the script trains; the copy that made it is the one that the script uses. Without one, the copy
+ *   that the backend was made for is taken for it
  * @throws VdnnError `ERR_TFJS_NOT_FOUND`
  */
 export function findNamespace(engine: Engine, variable: object | undefined): TensorFlow {
   const modules = loadedModules();
   const candidates = modules.filter(({ exports }) => isNamespace(exports, engine));
-  const best = candidates.toSorted((a, b) => score(b, variable) - score(a, variable))[0];
+  const best = candidates.toSorted((a, b) => score(b, engine, variable) - score(a, engine, variable))[0];
   if (best === undefined) {
     throw new VdnnError(
       "ERR_TFJS_NOT_FOUND",
@@ -31,6 +32,28 @@ export function findNamespace(engine: Engine, variable: object | undefined): Ten
     );
   }
   return withLayers(best.exports, modules) as unknown as TensorFlow;
+}
+
+/**
+ * Makes a training step of another copy of TensorFlow.js an error that says so. A session that has to be awaited changes the models
+ * of one copy, and a step that goes past them could only be refused for a reason that is not the script's fault.
+ *
+ * @param tf the copy that is virtualized
+ */
+export function refuseOtherCopies(engine: Engine, tf: TensorFlow): void {
+  const gradients = engine.gradients.bind(engine);
+  engine.gradients = (f, xs, dy, allowNoGradients) => {
+    const foreign = (Array.isArray(xs) ? xs : []).some((x) => isVariable(x) && x.constructor !== tf.Variable);
+    if (foreign) {
+      throw new VdnnError(
+        "ERR_TFJS_NOT_FOUND",
+        "this script trains with another copy of TensorFlow.js than the one its backend " +
+          `${engine.backendName} was made for; install one copy of @tensorflow/tfjs-core (npm ls @tensorflow/tfjs-core shows them)`,
+        { backend: engine.backendName },
+      );
+    }
+    return gradients(f, xs, dy, allowNoGradients);
+  };
 }
 
 function loadedModules(): Candidate[] {
@@ -51,18 +74,24 @@ function isNamespace(exports: Exports, engine: Engine): boolean {
   }
 }
 
-function score({ file, exports }: Candidate, variable: object | undefined): number {
-  const made = variable !== undefined && variable.constructor === exports["Variable"] ? 4 : 0;
-  return made + (exports["layers"] === undefined ? 0 : 2) + (/[\\/]tfjs-node(-gpu)?[\\/]/.test(file) ? 1 : 0);
+function score({ file, exports }: Candidate, engine: Engine, variable: object | undefined): number {
+  const isUsed =
+    variable === undefined ? isMadeFor(engine.backend, exports) : variable.constructor === exports["Variable"];
+  const hasLayers = exports["layers"] !== undefined;
+  return (isUsed ? 4 : 0) + (hasLayers ? 2 : 0) + (/[\\/]tfjs-node(-gpu)?[\\/]/.test(file) ? 1 : 0);
 }
 
-/** A script that uses tfjs-core and tfjs-layers apart has its layers in another module. */
+function isMadeFor(backend: EngineBackend, { KernelBackend }: Exports): boolean {
+  return typeof KernelBackend === "function" && backend instanceof KernelBackend;
+}
+
+/** A script that uses tfjs-core and tfjs-layers apart has its models in another module. */
 function withLayers(exports: Exports, modules: readonly Candidate[]): Exports {
   if (exports["layers"] !== undefined) return exports;
   for (const { file, exports: other } of modules) {
     if (/[\\/]tfjs-layers[\\/]/.test(file) && other["layers"] !== undefined) {
       return new Proxy(exports, {
-        get: (target, name) => (name === "layers" ? other["layers"] : Reflect.get(target, name)),
+        get: (target, name) => Reflect.get(name in target ? target : other, name),
       });
     }
   }

@@ -128,7 +128,14 @@ export interface Engine extends EngineMethods {
   readonly ENV: Flags;
   readonly state: EngineState;
   readonly backendName: string;
+  /** Throws where none has started. */
   readonly backend: EngineBackend;
+  readonly backendInstance: EngineBackend | null;
+  /** Backends that have started, by name. */
+  readonly registry: Readonly<Record<string, EngineBackend>>;
+  readonly registryFactory: Readonly<Record<string, object>>;
+  setBackend(name: string): Promise<boolean>;
+  ready(): Promise<void>;
   startScope(name?: string): void;
   /** Disposes what was made in the scope, except the tensors in `result`. */
   endScope(result?: unknown): void;

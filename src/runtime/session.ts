@@ -31,7 +31,9 @@ import { Victims } from "./victims.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
 const IDLE_KERNELS = 8;
-const active = new WeakSet<Engine>();
+
+/** Where an engine has its session: on itself, as several copies of vdnn may share it (`vdnn run` and a script that imports vdnn). */
+const ACTIVE = Symbol.for("vdnn.session");
 
 /** What a session is made of. */
 export interface SessionParts {
@@ -69,9 +71,14 @@ export class Session {
   #attached = true;
   #warnedOfForeign = false;
 
+  /** The session that virtualizes this engine; null where there is none. */
+  static on(engine: Engine): Session | null {
+    return (engine as { readonly [ACTIVE]?: Session })[ACTIVE] ?? null;
+  }
+
   /** @throws VdnnError `ERR_SESSION_ACTIVE` when this engine is virtualized already */
   static refuseSecond(engine: Engine): void {
-    if (!active.has(engine)) return;
+    if (Session.on(engine) === null) return;
     throw new VdnnError(
       "ERR_SESSION_ACTIVE",
       "this TensorFlow.js is virtualized already; dispose the other session first",
@@ -148,7 +155,7 @@ export class Session {
       log: this.#iteration.log,
       copiesBlock: this.#offloadStream === null,
     });
-    active.add(engine);
+    Object.defineProperty(engine, ACTIVE, { configurable: true, value: this });
     this.#residency.install();
     this.#interceptor.install();
     this.#layers.install();
@@ -299,7 +306,7 @@ export class Session {
     this.#interceptor.uninstall();
     this.#residency.uninstall();
     this.#unmend();
-    active.delete(this.#engine);
+    Reflect.deleteProperty(this.#engine, ACTIVE);
   }
 
   #afterKernel(): void {

@@ -11,6 +11,7 @@ import { Meter } from "./meter.ts";
 import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
 import type { BlockingPlatform, Platform, VaultRequest } from "./platform.ts";
 import { checkVersion, proveRelu, proveReluLater, type ReluProof, trainToy, trainToyLater } from "./self-test.ts";
+import { formatBytes } from "../units.ts";
 import { Session } from "./session.ts";
 
 /** What a session is made from; the toy session of the self-test is made from another one's. */
@@ -70,6 +71,16 @@ export function attachOn(platform: BlockingPlatform, tf: TensorFlow, options: Vi
   return startNow(setup);
 }
 
+/**
+ * The session that virtualizes this TensorFlow.js, whoever made it; null where there is none. A script under `vdnn run` gets its
+ * session here: on webgpu once `tf.setBackend` or `tf.ready` was awaited, elsewhere from its first training step on.
+ *
+ * @param tf the namespace object that the script trains with
+ */
+export function activeSession(tf: TensorFlow): Session | null {
+  return Session.on(engineOf(tf));
+}
+
 function parse(platform: Platform, engine: Engine, options: VirtualizeOptions): SessionOptions {
   const parsed = parseOptions(options, platform);
   Session.refuseSecond(engine);
@@ -120,6 +131,15 @@ function requestOf({ options, awaits }: Setup, meter: Meter): VaultRequest {
 }
 
 function sessionOf({ tf, options, relu }: Setup, meter: Meter, adapter: DeviceAdapter, vault: Vault): Session {
+  const reservedBytes = adapter.allocator?.reservedBytes ?? 0;
+  if (options.deviceBytes < reservedBytes) {
+    throw new VdnnError(
+      "ERR_INVALID_OPTION",
+      `deviceMemory: ${adapter.name} keeps ${formatBytes(reservedBytes)} for its kernels' uniforms, got ` +
+        `${formatBytes(options.deviceBytes)} for everything; raise it`,
+      { option: "deviceMemory", got: options.deviceBytes, reservedBytes },
+    );
+  }
   return new Session({ tf, adapter, options, relu, meter, vault });
 }
 

@@ -10,7 +10,7 @@ import { dirname, join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const MODULES = join(ROOT, "node_modules");
-/** What `@tensorflow/tfjs` needs in Node.js, with the file that is loaded of each. */
+/** What `@tensorflow/tfjs` needs in Node.js, and a backend beside it, with the file that is loaded of each. */
 const TFJS_FILES: Readonly<Record<string, string>> = {
   tfjs: "dist/tf.node.js",
   "tfjs-core": "dist/tf-core.node.js",
@@ -19,6 +19,7 @@ const TFJS_FILES: Readonly<Record<string, string>> = {
   "tfjs-converter": "dist/tf-converter.node.js",
   "tfjs-backend-cpu": "dist/tf-backend-cpu.node.js",
   "tfjs-backend-webgl": "dist/tf-backend-webgl.node.js",
+  "tfjs-backend-webgpu": "dist/tf-backend-webgpu.node.js",
 };
 
 export interface Outcome {

@@ -8,6 +8,7 @@ import type { TensorFlow } from "../../src/runtime/engine.ts";
 import type { VirtualizeOptions } from "../../src/runtime/options.ts";
 import { virtualize } from "../../src/platforms/node.ts";
 import type { Session } from "../../src/runtime/session.ts";
+import { activeSession } from "../../src/runtime/virtualize.ts";
 import { KIB, MIB } from "../../src/units.ts";
 
 let tf: TensorFlow;
@@ -365,9 +366,12 @@ describe("a session", () => {
   });
 
   test("refuses a second one on the same engine, and allows one after the other", async () => {
+    expect(activeSession(tf)).toBeNull();
     const first = await open({});
+    expect(activeSession(tf)).toBe(first);
     expect(await failure(virtualize(tf, {}))).toMatchObject({ code: "ERR_SESSION_ACTIVE" });
     await first.dispose();
+    expect(activeSession(tf)).toBeNull();
     await open({});
   });
 
