@@ -31,5 +31,4 @@ export type { TensorFlow } from "./runtime/engine.ts";
 export type { VariableGradients } from "./runtime/awaiting.ts";
 export type { SessionLogger, VirtualizeOptions } from "./runtime/options.ts";
 export type { Session } from "./runtime/session.ts";
-export { activeSession } from "./runtime/virtualize.ts";
 export { formatBytes, parseBytes, type Size } from "./units.ts";

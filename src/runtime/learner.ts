@@ -41,7 +41,7 @@ export interface Learned {
 }
 
 export class Learner {
-  readonly recording = new Recording();
+  readonly recording: Recording = new Recording();
   readonly #deps: LearnerDeps;
   #graph: Graph | null = null;
 

@@ -168,7 +168,7 @@ export class Steps {
       "ERR_BACKEND",
       `${name} cannot wait inside synchronous code, so gradients cannot be computed synchronously ${why}; use ` +
         "`await session.minimize(optimizer, f)` for optimizer.minimize and `await session.variableGrads(f)` for tf.variableGrads " +
-        "(model.fit, fitDataset and trainOnBatch work as they are); the session is what virtualize returned, or `activeSession(tf)` of vdnn",
+        "(model.fit, fitDataset and trainOnBatch work as they are); under vdnn run the session is `activeSession(tf)`",
       { backend: name },
     );
   }

@@ -135,9 +135,8 @@ function sessionOf({ tf, options, relu }: Setup, meter: Meter, adapter: DeviceAd
   if (options.deviceBytes < reservedBytes) {
     throw new VdnnError(
       "ERR_INVALID_OPTION",
-      `deviceMemory: ${adapter.name} keeps ${formatBytes(reservedBytes)} for its kernels' uniforms, got ` +
-        `${formatBytes(options.deviceBytes)} for everything; raise it`,
-      { option: "deviceMemory", got: options.deviceBytes, reservedBytes },
+      `deviceMemory: ${adapter.name} keeps ${formatBytes(reservedBytes)} for uniforms, got ${formatBytes(options.deviceBytes)} in all; raise it`,
+      { option: "deviceMemory", got: options.deviceBytes },
     );
   }
   return new Session({ tf, adapter, options, relu, meter, vault });
