@@ -69,14 +69,13 @@ function row(
   outcome: Outcome<TrialResult>,
   stock: Outcome<TrialResult>,
 ): MemoryRow {
-  const iterations = (outcome.ok ? outcome.value.report?.iterations : undefined) ?? [];
-  const peaks = iterations.map(({ peakDeviceBytes }) => peakDeviceBytes);
+  const report = outcome.ok ? outcome.value.report : null;
   return {
     policy,
     session,
     outcome,
-    firstPeakBytes: peaks[0] ?? null,
-    steadyPeakBytes: peaks.length < 2 ? null : Math.max(...peaks.slice(1)),
+    firstPeakBytes: report?.iterations[0]?.peakDeviceBytes ?? null,
+    steadyPeakBytes: report?.laterPeakDeviceBytes ?? null,
     identical: outcome.ok && stock.ok && sameBits(outcome.value, stock.value),
   };
 }

@@ -29,16 +29,21 @@ export async function runSteps(
   { steps, warmup }: Pick<Rounds, "steps" | "warmup">,
 ): Promise<Ran> {
   collectGarbage();
-  const session = settings === null ? null : await virtualize(tf, settings);
   const ms: number[] = [];
+  const iterations: IterationResult[] = [];
+  const onIteration = (iteration: IterationResult): void => {
+    if (iteration.index >= warmup) iterations.push(iteration);
+  };
+  const session = settings === null ? null : await virtualize(tf, { ...settings, onIteration });
   try {
     for (let step = -warmup; step < steps; step++) {
       const start = performance.now();
       await training.step();
       if (step >= 0) ms.push(performance.now() - start);
     }
-    const report = session?.report();
-    return { ms, iterations: report?.iterations.slice(warmup) ?? [], plan: report?.plans[0] ?? null };
+    // The report closes the last iteration.
+    const plan = session?.report().plans[0] ?? null;
+    return { ms, iterations, plan };
   } finally {
     await session?.dispose();
   }

@@ -85,7 +85,7 @@ export interface Fingerprint {
 export interface RunFiles {
   /** Trace events for Perfetto. */
   readonly trace: Blob;
-  /** `vdnn-report/1`. */
+  /** `vdnn-report/2`. */
   readonly report: Blob;
 }
 

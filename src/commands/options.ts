@@ -59,7 +59,7 @@ export function addFileOptions(command: Command): Command {
     .addOption(
       new Option(
         "--report <file>",
-        "write the measurements: a page to look at where the name ends in .html, else JSON (vdnn-report/1)",
+        "write the measurements: a page to look at where the name ends in .html, else JSON (vdnn-report/2)",
       ).env("VDNN_REPORT"),
     )
     .addOption(new Option("--trace <file>", "write a time line for Perfetto or chrome://tracing").env("VDNN_TRACE"))

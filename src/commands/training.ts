@@ -48,7 +48,10 @@ export interface TrainingResult {
   readonly steady: SteadyState;
 }
 
-/** What the steps after the first look like. The first is recorded without a plan; a run of one step has only that. */
+/**
+ * What the steps after the first look like. The first is recorded without a plan; a run of one step has only that. What is typical is
+ * the median of the iterations that the report has in detail.
+ */
 export interface SteadyState {
   readonly medianMs: number;
   readonly minMs: number;
@@ -106,7 +109,7 @@ export async function trainNetwork(
       graph: session.recorded()?.graph ?? null,
       trace: [...session.trace()],
       history: session.history(),
-      steady: steadyState(steps, report.iterations),
+      steady: steadyState(steps, report),
     };
     model.dispose();
     optimizer.dispose();
@@ -144,15 +147,15 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-function steadyState(allSteps: readonly TrainedStep[], allIterations: readonly IterationResult[]): SteadyState {
+function steadyState(allSteps: readonly TrainedStep[], report: SessionReport): SteadyState {
   const skipped = allSteps.length > 1 ? 1 : 0;
   const wallMs = allSteps.slice(skipped).map((step) => step.wallMs);
-  const iterations = allIterations.slice(skipped);
+  const iterations = report.iterations.slice(skipped);
   const typical = (value: (iteration: IterationResult) => number): number => median(iterations.map(value));
   return {
     medianMs: median(wallMs),
-    minMs: Math.min(...wallMs),
-    peakDeviceBytes: Math.max(...iterations.map(({ peakDeviceBytes }) => peakDeviceBytes)),
+    minMs: wallMs.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY),
+    peakDeviceBytes: report.laterPeakDeviceBytes ?? report.iterations[0]?.peakDeviceBytes ?? 0,
     movedBytes: typical(({ offloadBytes, prefetchBytes }) => offloadBytes + prefetchBytes),
     spilledBytes: typical(({ spillWriteBytes, spillReadBytes }) => spillWriteBytes + spillReadBytes),
     stallMs: typical(({ stallMs }) => stallMs),

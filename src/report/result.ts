@@ -56,15 +56,41 @@ export interface IterationResult {
   readonly kernels: number;
 }
 
-/** What `session.report()` returns; `vdnn-report/1` as JSON. */
+/** Sums over all iterations of a session; bytes and ms as in `IterationResult`. */
+export interface IterationTotals extends Pick<
+  IterationResult,
+  | "stepMs"
+  | "offloadBytes"
+  | "prefetchBytes"
+  | "spillWriteBytes"
+  | "spillReadBytes"
+  | "copyMs"
+  | "stallMs"
+  | "recomputeMs"
+  | "demandFetches"
+  | "kernels"
+> {
+  /** How many there were. */
+  readonly iterations: number;
+  /** How many of them ran in each mode. */
+  readonly modes: Readonly<Partial<Record<IterationResult["mode"], number>>>;
+}
+
+/** What `session.report()` returns; `vdnn-report/2` as JSON. Its size does not grow with the number of iterations. */
 export interface SessionReport {
-  readonly schema: "vdnn-report/1";
+  readonly schema: "vdnn-report/2";
   readonly source: "measured";
   readonly backend: string;
   readonly policy: string;
   readonly deviceMemoryBytes: number | null;
   readonly hostMemoryBytes: number | null;
   readonly spill: string | null;
+  /** Over all iterations. */
+  readonly totals: IterationTotals;
+  /**
+   * In detail, ascending by `index`: all iterations of a session of at most 1,020, the first 20 and the newest 1,000 of a longer one.
+   * `onIteration` is told each of them.
+   */
   readonly iterations: readonly IterationResult[];
   /** Peaks over the whole session, first iteration included. */
   readonly peakDeviceBytes: number;
@@ -72,7 +98,11 @@ export interface SessionReport {
   readonly peakSpillBytes: number;
   /** Peak over planned iterations alone: what a long run needs. Null before the first. */
   readonly steadyPeakDeviceBytes: number | null;
+  /** Peak over all iterations but the first, which runs before there is a plan. Null before the second. */
+  readonly laterPeakDeviceBytes: number | null;
+  /** Of the plans that are kept for the iterations to come, at most 32, the one used last first. */
   readonly plans: readonly PlanSummary[];
+  /** At most 100: the first and the newest of more. */
   readonly warnings: readonly string[];
 }
 

@@ -1,22 +1,19 @@
 /** A session report in a few lines for people: what a run used and moved. What it saved is not in it: that takes a comparison. */
 import { formatBytes, formatMs } from "../units.ts";
-import type { IterationResult, SessionReport } from "./result.ts";
-
-type Total = "offloadBytes" | "prefetchBytes" | "spillWriteBytes" | "spillReadBytes" | "stallMs" | "demandFetches";
+import type { IterationTotals, SessionReport } from "./result.ts";
 
 /** The lines of the summary, without the program's name in front. */
 export function renderSummary(report: SessionReport): string[] {
-  const { backend, policy, iterations, warnings } = report;
-  const sum = (field: Total): number => iterations.reduce((total, iteration) => total + iteration[field], 0);
-  const spilled = sum("spillWriteBytes") + sum("spillReadBytes");
+  const { backend, policy, totals, warnings } = report;
+  const { offloadBytes, prefetchBytes, spillWriteBytes, spillReadBytes, stallMs, demandFetches } = totals;
   return [
-    `policy ${policy}${plansText(report)} on backend ${backend}, ${iterationsText(iterations)}`,
+    `policy ${policy}${plansText(report)} on backend ${backend}, ${iterationsText(totals)}`,
     memoryText(report),
-    `moved ${formatBytes(sum("offloadBytes"))} out and ${formatBytes(sum("prefetchBytes"))} in` +
-      (spilled === 0
+    `moved ${formatBytes(offloadBytes)} out and ${formatBytes(prefetchBytes)} in` +
+      (spillWriteBytes + spillReadBytes === 0
         ? ""
-        : `, ${formatBytes(sum("spillWriteBytes"))} to and ${formatBytes(sum("spillReadBytes"))} from the spill file`) +
-      `; stalled ${formatMs(sum("stallMs"))}; ${count(sum("demandFetches"), "demand fetch", "demand fetches")}`,
+        : `, ${formatBytes(spillWriteBytes)} to and ${formatBytes(spillReadBytes)} from the spill file`) +
+      `; stalled ${formatMs(stallMs)}; ${count(demandFetches, "demand fetch", "demand fetches")}`,
     ...warnings.map((warning) => `warning: ${warning}`),
   ];
 }
@@ -26,11 +23,16 @@ function plansText({ policy, plans }: SessionReport): string {
   return chosen.length === 0 ? "" : ` (${chosen.join("; ")})`;
 }
 
-function iterationsText(iterations: readonly IterationResult[]): string {
-  const modes = new Map<string, number>();
-  for (const { mode } of iterations) modes.set(mode, (modes.get(mode) ?? 0) + 1);
-  const parts = [...modes].map(([mode, times]) => `${times} ${mode}`).join(", ");
-  return `${count(iterations.length, "iteration", "iterations")}${parts === "" ? "" : ` (${parts})`}`;
+function iterationsText(totals: IterationTotals): string {
+  const modes = modesText(totals);
+  return `${count(totals.iterations, "iteration", "iterations")}${modes === "" ? "" : ` (${modes})`}`;
+}
+
+/** How many iterations ran in which mode. */
+export function modesText({ modes }: IterationTotals): string {
+  return Object.entries(modes)
+    .map(([mode, times]) => `${times} ${mode}`)
+    .join(", ");
 }
 
 function memoryText(report: SessionReport): string {

@@ -14,6 +14,7 @@ interface LayerLike {
 type Apply = (this: LayerLike, inputs: unknown, kwargs: unknown) => unknown;
 
 export class LayerTracker {
+  /** Kinds of the layers that ran since `forget`, by name. */
   readonly kinds: Map<string, string> = new Map();
   readonly #stack: string[] = [];
   #followed: (() => string) | null = null;
@@ -61,6 +62,11 @@ export class LayerTracker {
     } finally {
       this.#stack.pop();
     }
+  }
+
+  /** An iteration has ended: programs that go on making models would have ever more kinds. */
+  forget(): void {
+    this.kinds.clear();
   }
 
   uninstall(): void {

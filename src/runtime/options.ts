@@ -27,7 +27,7 @@ export interface VirtualizeOptions {
   readonly policy?: string;
   /** Receives debug and warning records. Default: silent. */
   readonly logger?: SessionLogger;
-  /** Record every event for `session.trace()`. Costs memory and about a microsecond per kernel. Default false. */
+  /** Record events for `session.trace()`, up to 250,000. Costs memory and about a microsecond per kernel. Default false. */
   readonly trace?: boolean;
   /** Record what `session.history()` returns, in bounded memory. Costs a few microseconds per kernel. Default false. */
   readonly history?: boolean;

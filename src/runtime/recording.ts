@@ -5,6 +5,9 @@
  */
 import type { Graph } from "../graph/graph.ts";
 
+/** Most kinds that are told apart: shapes may change for ever. */
+const MOST_KINDS = 1000;
+
 /** Invariant: the activations and inputs of `largest` have at least the bytes of those of every graph that was added. */
 export class Recording {
   readonly #kinds = new Set<number>();
@@ -15,7 +18,7 @@ export class Recording {
     return this.#largest;
   }
 
-  /** Kinds of iteration, told apart by the bytes of activations and inputs: the first, with all its extra kernels, is no other kind. */
+  /** Kinds of iteration, told apart by the bytes of activations and inputs: the first, with all its extra kernels, is no other kind. Counted up to 1,000. */
   get kinds(): number {
     return this.#kinds.size;
   }
@@ -24,7 +27,7 @@ export class Recording {
     let bytes = 0;
     for (const tensor of graph.tensors)
       if (tensor.role === "activation" || tensor.role === "input") bytes += tensor.bytes;
-    this.#kinds.add(bytes);
+    if (this.#kinds.size < MOST_KINDS) this.#kinds.add(bytes);
     if (bytes < this.#bytes) return;
     this.#bytes = bytes;
     this.#largest = graph;

@@ -10,6 +10,7 @@ import { QueueStream } from "../memory/queue-stream.ts";
 import type { Stream } from "../memory/stream.ts";
 import type { Vault } from "../memory/vault.ts";
 import type { TraceHistory } from "../report/history.ts";
+import { IterationRecorder } from "../report/iterations.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
 import { formatBytes } from "../units.ts";
 import { AwaitingDriver, type VariableGradients } from "./awaiting.ts";
@@ -31,6 +32,9 @@ import { Victims } from "./victims.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
 const IDLE_KERNELS = 8;
+/** A program that changes its shapes for ever may have a plan to warn of in each step: the first are kept, and the newest. */
+const MOST_WARNINGS = 100;
+const FIRST_WARNINGS = 20;
 
 /** Where an engine has its session: on itself, as several copies of vdnn may share it (`vdnn run` and a script that imports vdnn). */
 const ACTIVE = Symbol.for("vdnn.session");
@@ -62,7 +66,7 @@ export class Session {
   readonly #learner: Learner;
   readonly #restoreOptimizers: () => void;
   readonly #unmend: () => void;
-  readonly #results: IterationResult[] = [];
+  readonly #results = new IterationRecorder();
   readonly #warnings: string[] = [];
   /** Null on a backend that blocks: the thread that computes copies too. */
   readonly #offloadStream: Stream<DeviceCopy> | null;
@@ -231,24 +235,21 @@ export class Session {
   report(): SessionReport {
     this.#interceptor.close();
     const { deviceBytes, hostBytes, spillDirectory, policy } = this.#options;
-    const planned = this.#results.filter(({ mode }) => mode === "planned");
     const { peakHostBytes, peakSpillBytes } = this.#vault.stats;
     return {
-      schema: "vdnn-report/1",
+      schema: "vdnn-report/2",
       source: "measured",
       backend: this.backend,
       policy: policy.name,
       deviceMemoryBytes: Number.isFinite(deviceBytes) ? deviceBytes : null,
       hostMemoryBytes: Number.isFinite(hostBytes) ? hostBytes : null,
       spill: spillDirectory,
-      iterations: [...this.#results],
+      ...this.#results.facts,
       peakDeviceBytes: this.#meter.sessionPeakBytes,
       peakHostBytes,
       peakSpillBytes,
-      steadyPeakDeviceBytes:
-        planned.length === 0 ? null : Math.max(...planned.map((iteration) => iteration.peakDeviceBytes)),
       plans: this.#planner.summaries,
-      warnings: [...this.#warnings],
+      warnings: [...this.#warnings, ...(this.#meter.tracer?.warnings ?? [])],
     };
   }
 
@@ -265,7 +266,10 @@ export class Session {
     return largest === null ? null : { graph: largest, kinds };
   }
 
-  /** Every event so far, when the session was made with `trace: true`. */
+  /**
+   * The events so far, when the session was made with `trace: true`: the first 50,000 and the newest 200,000. The report has a warning
+   * where some between them are left out.
+   */
   trace(): readonly TraceEvent[] {
     return this.#meter.tracer?.events ?? [];
   }
@@ -328,11 +332,12 @@ export class Session {
     if (followed === null && !passthrough) this.#learn();
     else if (followed !== null && complete && followed.timings !== null) this.#learner.calibrate(followed);
     this.#iteration.log.clear();
+    this.#layers.forget();
     if (this.#residency.room.iterationEnded(result.peakDeviceBytes)) this.#planner.forget();
     const { foreignKernels } = this.#iteration;
     if (foreignKernels > 0) this.#warnOfForeign(result, foreignKernels);
     const whole = foreignKernels > 0 ? { ...result, foreignKernels } : result;
-    this.#results.push(whole);
+    this.#results.add(whole);
     this.#options.logger?.debug({ iteration: whole }, "vdnn iteration");
     this.#options.onIteration?.(whole);
   }
@@ -367,7 +372,8 @@ export class Session {
   }
 
   #warn(warning: string): void {
-    this.#warnings.push(warning);
+    // The two in the middle make room for one that says so.
+    if (this.#warnings.push(warning) > MOST_WARNINGS) this.#warnings.splice(FIRST_WARNINGS, 2, "(more warnings)");
     this.#options.logger?.warn(warning);
   }
 

@@ -1,9 +1,14 @@
 /**
- * The events of a session, for a trace (all of them) or a history (some of them, in bounded memory). A session has a tracer only
+ * The events of a session in bounded memory, for a trace (the first and the newest) or a history (a few steps). A session has a tracer only
  * where one of the two was asked for; in a browser the code is loaded then.
  */
+import { Ends } from "../report/ends.ts";
 import { HistoryRecorder, type TraceHistory } from "../report/history.ts";
 import type { CounterEvent, IterationResult, LaneEvent, TraceEvent } from "../report/result.ts";
+
+/** Of a trace, some 200 bytes each: the steps that record and plan, and some hundred of the newest. */
+const FIRST_EVENTS = 50_000;
+const NEWEST_EVENTS = 200_000;
 
 export interface TracerOptions {
   readonly trace: boolean;
@@ -21,18 +26,31 @@ type Span = Pick<LaneEvent, "lane" | "name" | "startMs" | "durationMs" | "iterat
 };
 
 export class Tracer {
-  /** All of them, where a trace was asked for. */
-  readonly events: TraceEvent[] = [];
-  readonly #keepsAll: boolean;
+  /** Null where no trace was asked for. */
+  readonly #events: Ends<TraceEvent> | null;
   readonly #recorder: HistoryRecorder | null;
   readonly #now: () => number;
   readonly #originMs: number;
 
   constructor({ trace, history, now }: TracerOptions) {
-    this.#keepsAll = trace;
+    this.#events = trace ? new Ends(FIRST_EVENTS, NEWEST_EVENTS) : null;
     this.#recorder = history ? new HistoryRecorder() : null;
     this.#now = now;
     this.#originMs = now();
+  }
+
+  get events(): readonly TraceEvent[] {
+    return this.#events?.items ?? [];
+  }
+
+  /** For the report: what is missing in a trace. */
+  get warnings(): readonly string[] {
+    const omitted = this.#events?.omitted ?? 0;
+    return omitted === 0
+      ? []
+      : [
+          `the trace has its first ${FIRST_EVENTS} and its newest ${NEWEST_EVENTS} events; ${omitted} between them are left out`,
+        ];
   }
 
   get history(): TraceHistory | null {
@@ -73,7 +91,7 @@ export class Tracer {
   }
 
   #note(event: TraceEvent): void {
-    if (this.#keepsAll) this.events.push(event);
+    this.#events?.add(event);
     this.#recorder?.add(event);
   }
 }

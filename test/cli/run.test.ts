@@ -143,7 +143,7 @@ describe("vdnn run", () => {
     expect((await inProject([...flags, "--quiet", "files.cjs"])).stderr).not.toContain("vdnn:");
     const read = (name: string): unknown => JSON.parse(readFileSync(project.path(name), "utf8"));
     const report = read("report.json") as SessionReport;
-    expect(report).toMatchObject({ schema: "vdnn-report/1", policy: "vdnn-all", backend: "cpu" });
+    expect(report).toMatchObject({ schema: "vdnn-report/2", policy: "vdnn-all", backend: "cpu" });
     expect(report.iterations).toHaveLength(3);
     expect(read("graph.json") as Graph).toMatchObject({ schema: "vdnn-graph/1" });
     const { traceEvents } = read("trace.json") as ChromeTrace;

@@ -1,22 +1,27 @@
 import { describe, expect, it } from "vitest";
+import { totalsOf } from "../../src/report/iterations.ts";
 import type { SessionReport } from "../../src/report/result.ts";
 import { renderSummary } from "../../src/report/summary.ts";
 import { MIB } from "../../src/units.ts";
 import { iterationResult } from "../support/iterations.ts";
 
+const iterations = [iterationResult(0, "recorded"), iterationResult(1, "planned")];
+
 const report: SessionReport = {
-  schema: "vdnn-report/1",
+  schema: "vdnn-report/2",
   source: "measured",
   backend: "wasm",
   policy: "vdnn-dyn",
   deviceMemoryBytes: 128 * MIB,
   hostMemoryBytes: null,
   spill: null,
-  iterations: [iterationResult(0, "recorded"), iterationResult(1, "planned")],
+  totals: totalsOf(iterations),
+  iterations,
   peakDeviceBytes: 96 * MIB,
   peakHostBytes: 200 * MIB,
   peakSpillBytes: 0,
   steadyPeakDeviceBytes: 90 * MIB,
+  laterPeakDeviceBytes: 90 * MIB,
   plans: [
     {
       signature: "a",
@@ -53,6 +58,7 @@ describe("renderSummary", () => {
       ...report,
       spill: "/mnt/disk",
       peakSpillBytes: 3 * MIB,
+      totals: totalsOf([first]),
       iterations: [first],
       warnings: ["tight"],
     };

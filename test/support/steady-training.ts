@@ -1,12 +1,21 @@
 /**
- * Trains a small network for long under a budget that makes it offload, and prints what there was after the warm-up and at the
- * end. Run with `--expose-gc`: node --expose-gc --import tsx test/support/steady-training.ts BACKEND STEPS
+ * Trains a small network for long under a budget that makes it offload, and prints what there was after the warm-up and at the end, as
+ * JSON. Run with `--expose-gc`: node --expose-gc --import tsx test/support/steady-training.ts JSON-OF-LONG-TRAINING
  */
 import { type BackendName, loadTensorFlow } from "../../src/backends/load.ts";
 import { virtualize } from "../../src/platforms/node.ts";
 import { countBuffers } from "./device-counters.ts";
 import { perceptron } from "./perceptron.ts";
 import { whyNoWebGpu } from "./webgpu.ts";
+
+export interface LongTraining {
+  readonly backend: BackendName;
+  /** Before anything is counted. */
+  readonly warmUp: number;
+  readonly steps: number;
+  /** Each step has a batch of another size, and needs a plan of its own. */
+  readonly changesShape?: boolean;
+}
 
 export interface Holdings {
   readonly tensors: number;
@@ -30,20 +39,28 @@ export interface SteadyTraining {
   readonly offloadBytes: number;
 }
 
-const WARM_UP = 20;
 const LAST_STEPS = 10;
+/** Of the input, when the batch changes. */
+const COLUMNS = 64;
 
-async function main(backend: BackendName, steps: number): Promise<SteadyTraining> {
+async function main({ backend, warmUp, steps, changesShape = false }: LongTraining): Promise<SteadyTraining> {
   if (backend === "webgpu") await whyNoWebGpu();
   const { tf } = await loadTensorFlow(backend);
   const counter = backend === "webgpu" ? countBuffers(tf) : null;
   const net = perceptron(tf, tf.train.momentum(0.01, 0.9), 1);
-  const session = await virtualize(tf, { policy: "vdnn-all", deviceMemory: "256KiB" });
+  const session = await virtualize(tf, { policy: "vdnn-all", deviceMemory: changesShape ? "1MiB" : "256KiB" });
   const collect = (globalThis as unknown as { gc: () => void }).gc;
   let hostBytes = 0;
+  let batch = 0;
+  const step = async (): Promise<void> => {
+    if (!changesShape) return void (await session.minimize(net.optimizer, net.loss, false, net.weights));
+    const x = tf.ones([++batch, COLUMNS]);
+    await session.minimize(net.optimizer, () => net.lossOf(x), false, net.weights);
+    x.dispose();
+  };
   const train = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
-      await session.minimize(net.optimizer, net.loss, false, net.weights);
+      await step();
       hostBytes = i < count - LAST_STEPS ? 0 : Math.max(hostBytes, session.hostBytes);
     }
   };
@@ -66,20 +83,18 @@ async function main(backend: BackendName, steps: number): Promise<SteadyTraining
       externalBytes: external,
     };
   };
-  await train(WARM_UP);
+  await train(warmUp);
   const before = await holdings();
   await train(steps);
   const after = await holdings();
-  const { iterations } = session.report();
-  const offloadBytes = iterations.at(-1)?.offloadBytes ?? 0;
+  const { offloadBytes } = session.report().totals;
   await session.dispose();
   net.dispose();
   return { before, after, end: await holdings(), offloadBytes };
 }
 
-const [backend = "wasm", steps = "200"] = process.argv.slice(2);
 // Dawn keeps the process alive.
-main(backend as BackendName, Number(steps)).then(
+main(JSON.parse(process.argv[2] ?? "null") as LongTraining).then(
   (result) => process.stdout.write(JSON.stringify(result), () => process.exit(0)),
   (error: unknown) => {
     process.stderr.write(String(error instanceof Error ? error.stack : error));

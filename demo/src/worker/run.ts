@@ -44,7 +44,8 @@ interface Run {
   readonly model: LayersModel;
   readonly optimizer: Optimizer;
   readonly network: Network;
-  readonly iterations: readonly IterationResult[];
+  /** The one that ended last; null before the first, and without a session. */
+  readonly lastIteration: () => IterationResult | null;
   readonly post: Post;
 }
 
@@ -56,8 +57,8 @@ export async function executeRun(request: StartRequest, stop: AbortSignal, post:
   try {
     const { tf, backend, skipped } = await loadFirst(request.backends);
     meter = meterFor(tf, backend);
-    const iterations: IterationResult[] = [];
-    session = await openSession(tf, request, (iteration) => iterations.push(iteration));
+    let last: IterationResult | null = null;
+    session = await openSession(tf, request, (iteration) => (last = iteration));
     if (request.limitBytes !== null) meter.cap(request.limitBytes, run === "limited" ? "throw" : "as-device");
     const { settings } = request;
     const network = findNetwork(settings.network);
@@ -76,7 +77,7 @@ export async function executeRun(request: StartRequest, stop: AbortSignal, post:
         clockMs: clockResolution(),
       },
     });
-    const training = { request, tf, meter, session, model, optimizer, network, iterations, post };
+    const training = { request, tf, meter, session, model, optimizer, network, lastIteration: () => last, post };
     const how = await train(training, stop, (index) => (step = index));
     post({ kind: "ended", run, how, files: filesOf(session, request) });
   } catch (error) {
@@ -117,7 +118,7 @@ async function train(
   stop: AbortSignal,
   onStep: (index: number) => void,
 ): Promise<"finished" | "stopped"> {
-  const { request, tf, meter, session, model, network, iterations, post } = training;
+  const { request, tf, meter, session, model, network, lastIteration, post } = training;
   const { run, settings, steps, compareAfter } = request;
   const sampling = setInterval(() => post({ kind: "memory", run, memory: sampleOf(meter, session) }), MEMORY_MS);
   const losses: number[] = [];
@@ -133,7 +134,7 @@ async function train(
       tf.dispose([xs, ys]);
       if (run !== "vdnn") refuseGarbage(meter, loss);
       losses.push(loss);
-      const iteration = iterations.at(-1) ?? null;
+      const iteration = lastIteration();
       post({ kind: "step", run, step: { index, loss, wallMs, iteration, memory: sampleOf(meter, session) } });
       if (losses.length === compareAfter) {
         const hash = await hashOf(losses, model.getWeights());

@@ -2,6 +2,7 @@
 import { formatBytes, formatMs } from "../../units.ts";
 import type { StepTrace, TraceHistory } from "../history.ts";
 import type { IterationResult, PlanSummary, SessionReport } from "../result.ts";
+import { modesText } from "../summary.ts";
 import { limitsOf, STEP_NOTE, stepChart, tierSeries } from "../step-view.ts";
 import type { Column } from "../table.ts";
 import type { Band } from "../time-chart.ts";
@@ -19,7 +20,7 @@ export interface SessionFacts {
 }
 
 export function sessionPage({ title, lead, command, report, history, sections = [] }: SessionFacts): Page {
-  const { iterations, plans, warnings } = report;
+  const { plans, warnings } = report;
   return {
     title,
     lead,
@@ -33,14 +34,14 @@ export function sessionPage({ title, lead, command, report, history, sections = 
       ...(history === null ? [] : stepSections(history, report)),
       ...sections,
       ...(history === null ? [] : [wholeSection(history, report)]),
-      iterationsSection(iterations),
+      iterationsSection(report),
       ...(plans.length === 0 ? [] : [plansSection(plans)]),
     ],
   };
 }
 
 function sessionFigures(report: SessionReport): Figure[] {
-  const { iterations, deviceMemoryBytes, hostMemoryBytes, spill, policy, plans, backend } = report;
+  const { iterations, totals, deviceMemoryBytes, hostMemoryBytes, spill, policy, plans, backend } = report;
   const steady = iterations.length > 1 ? iterations.slice(1) : iterations;
   const typical = (value: (each: IterationResult) => number): number => middle(steady.map(value));
   const of = (bytes: number | null): string => (bytes === null ? "no budget" : `of ${formatBytes(bytes)} budget`);
@@ -61,21 +62,21 @@ function sessionFigures(report: SessionReport): Figure[] {
     ...(spill === null
       ? []
       : [{ label: "Spill peak", value: formatBytes(report.peakSpillBytes), note: `in ${spill}` }]),
-    { label: "Step", value: formatMs(typical((each) => each.stepMs)), note: "median without the first" },
+    { label: "Step", value: formatMs(typical((each) => each.stepMs)), note: medianNote(report) },
     {
       label: "Moved per step",
       value: formatBytes(typical((each) => each.offloadBytes + each.prefetchBytes)),
       note: `stalled ${formatMs(stallMs)}`,
     },
-    { label: "Iterations", value: String(iterations.length), note: modesText(iterations) },
+    { label: "Iterations", value: String(totals.iterations), note: modesText(totals) },
     { label: "Policy", value: policy, note: [...chosen, `backend ${backend}`].join("; ") },
   ];
 }
 
-function modesText(iterations: readonly IterationResult[]): string {
-  const modes = new Map<string, number>();
-  for (const { mode } of iterations) modes.set(mode, (modes.get(mode) ?? 0) + 1);
-  return [...modes].map(([mode, times]) => `${times} ${mode}`).join(", ");
+/** Of what the median is. */
+function medianNote({ iterations, totals }: SessionReport): string {
+  const isWhole = iterations.length === totals.iterations;
+  return isWhole ? "median without the first" : `median of ${iterations.length - 1} of them`;
 }
 
 const MODES: Readonly<Record<IterationResult["mode"], string>> = {
@@ -118,7 +119,7 @@ const MOST_BANDS = 60;
 function wholeSection({ memory, resolutionMs, samples, startsMs }: TraceHistory, report: SessionReport): Section {
   const fromMs = memory[0]?.timeMs ?? 0;
   const endMs = (memory.at(-1)?.timeMs ?? 0) - fromMs;
-  const separated = startsMs.length === report.iterations.length && startsMs.length <= MOST_BANDS;
+  const separated = startsMs.length === report.totals.iterations && startsMs.length <= MOST_BANDS;
   const bands: Band[] = startsMs.map((start, i) => ({
     name: String(i + 1),
     fromMs: Math.max(0, start - fromMs),
@@ -166,14 +167,17 @@ const ITERATION_COLUMNS: readonly Column<IterationResult>[] = [
 const MOST_ROWS = 60;
 const FIRST_ROWS = 20;
 
-function iterationsSection(iterations: readonly IterationResult[]): Section {
-  const hasSpill = iterations.some(({ spillWriteBytes, spillReadBytes }) => spillWriteBytes + spillReadBytes > 0);
+function iterationsSection({ iterations, totals }: SessionReport): Section {
+  const hasSpill = totals.spillWriteBytes + totals.spillReadBytes > 0;
   const columns = hasSpill ? ITERATION_COLUMNS : ITERATION_COLUMNS.filter(({ title }) => !title.includes("spill"));
   const rows = sampled(iterations);
+  const omitted = totals.iterations - iterations.length;
+  const kept = omitted === 0 ? "all" : `the first and the newest, ${iterations.length} in all`;
   const left =
-    rows.length === iterations.length
+    rows.length === totals.iterations
       ? ""
-      : ` ${rows.length} of ${iterations.length} are shown: the first ${FIRST_ROWS}, then some, evenly spaced, up to the last; --report out.json has all.`;
+      : ` ${rows.length} of ${totals.iterations} are shown: the first ${FIRST_ROWS}, then some` +
+        `${omitted === 0 ? "" : " of the newest"}, evenly spaced, up to the last; --report out.json has ${kept}.`;
   return {
     title: "Iterations",
     blocks: [tableBlock(`Iterations as they were measured. again: recomputation.${left}`, columns, rows)],

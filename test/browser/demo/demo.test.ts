@@ -61,7 +61,7 @@ describe.skipIf(absent !== undefined)(
 
       const report = (await visit.saved("Save report")).content as SessionReport;
       expect(report).toMatchObject({
-        schema: "vdnn-report/1",
+        schema: "vdnn-report/2",
         source: "measured",
         backend: "wasm",
         policy: "vdnn-dyn",
@@ -84,7 +84,7 @@ describe.skipIf(absent !== undefined)(
       visit = await demo.openFile(WASM);
       await visit.train();
       expect(await visit.text("#status")).toMatch(/same bits as stock/);
-      expect((await visit.saved("Save report")).content).toMatchObject({ schema: "vdnn-report/1" });
+      expect((await visit.saved("Save report")).content).toMatchObject({ schema: "vdnn-report/2" });
       expect(visit.requests.filter((url) => !/^(?:file|blob|data):/.test(url))).toEqual([]);
       expect(visit.errors).toEqual([]);
     });

@@ -6,6 +6,7 @@ import { type Page, renderPage, tableBlock } from "../../../src/report/html/page
 import { sampled, sessionPage } from "../../../src/report/html/session-page.ts";
 import { STYLE } from "../../../src/report/html/style.ts";
 import type { TraceHistory } from "../../../src/report/history.ts";
+import { IterationRecorder } from "../../../src/report/iterations.ts";
 import type { IterationResult, SessionReport } from "../../../src/report/result.ts";
 import { MIB } from "../../../src/units.ts";
 import { elementsOf, expectSound } from "./markup.ts";
@@ -57,20 +58,25 @@ function pageOf(name: string): Page {
 
 const iteration = (index: number): IterationResult => iterationResult(index, index === 0 ? "recorded" : "planned");
 
-function reportOf(iterations: number): SessionReport {
+function reportOf(count: number): SessionReport {
+  const recorder = new IterationRecorder();
+  for (let i = 0; i < count; i++) recorder.add(iteration(i));
+  const { totals, iterations } = recorder.facts;
   return {
-    schema: "vdnn-report/1",
+    schema: "vdnn-report/2",
     source: "measured",
     backend: "wasm",
     policy: "auto",
     deviceMemoryBytes: 128 * MIB,
     hostMemoryBytes: null,
     spill: null,
-    iterations: Array.from({ length: iterations }, (_, i) => iteration(i)),
+    totals,
+    iterations,
     peakDeviceBytes: 96 * MIB,
     peakHostBytes: 200 * MIB,
     peakSpillBytes: 0,
     steadyPeakDeviceBytes: 90 * MIB,
+    laterPeakDeviceBytes: 90 * MIB,
     plans: [],
     warnings: ["the <device> refused"],
   };
@@ -163,7 +169,9 @@ describe("sessionPage", () => {
 
   it("samples the iterations of a long run, and says so", () => {
     const html = pageFor(1000, null);
-    expect(html).toContain("60 of 1000 are shown");
+    expect(html).toContain(
+      "60 of 1000 are shown: the first 20, then some, evenly spaced, up to the last; --report out.json has all.",
+    );
     expect(sampled(Array.from({ length: 1000 }, (_, i) => i))).toEqual(expect.arrayContaining([0, 19, 999]));
     expect(sampled([1, 2])).toEqual([1, 2]);
     fc.assert(
@@ -173,6 +181,23 @@ describe("sessionPage", () => {
         expect([rows[0], rows.at(-1)]).toEqual([0, length - 1]);
       }),
     );
+  });
+});
+
+describe("sessionPage of a run with more iterations than its report", () => {
+  const html = renderPage(
+    sessionPage({ title: "x", lead: [], command: "run", report: reportOf(5000), history: null }),
+    WHEN,
+  );
+
+  it("counts them all and says which are shown", () => {
+    expectSound(html);
+    expect(html).toContain("1 recorded, 4999 planned");
+    expect(html).toContain("median of 1019 of them");
+    expect(html).toContain(
+      "60 of 5000 are shown: the first 20, then some of the newest, evenly spaced, up to the last",
+    );
+    expect(html).toContain("--report out.json has the first and the newest, 1020 in all");
   });
 });
 
