@@ -153,6 +153,21 @@ test("half a minute without a step is told, until there is one", async () => {
   await training;
 });
 
+test("a page that was frozen was not quiet: the half minute begins anew", async () => {
+  const conductor = conduct(() => []);
+  // The timer, which is due after 30 s, fires after 60.
+  const clock = vi.spyOn(performance, "now").mockReturnValueOnce(0).mockReturnValue(60_000);
+  const training = conductor.train(SETTINGS, ["wasm"]);
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(conductor.state.isQuiet).toBe(false);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(conductor.state.isQuiet).toBe(true);
+  clock.mockRestore();
+  conductor.stop();
+  conductor.stop();
+  await training;
+});
+
 test("a worker that dies is a failure with a code, and the next run gets another", async () => {
   const conductor = conduct(() => []);
   const training = conductor.train(SETTINGS, ["wasm"]);

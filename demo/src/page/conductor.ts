@@ -15,6 +15,8 @@ const STOCK_STEPS = 40;
 const PATIENCE_MS = 3000;
 /** After so long without a step the page says so. */
 const QUIET_MS = 30_000;
+/** A timer that is so late was no measure of quiet: the page was frozen, and its worker with it. Hidden tabs wait a second. */
+const LATE_MS = 5000;
 
 /** A worker, as far as it is used here. */
 export interface Port {
@@ -147,7 +149,11 @@ export class Conductor {
 
   #listen(): void {
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#set({ ...this.#state, isQuiet: true }), QUIET_MS);
+    const dueMs = performance.now() + QUIET_MS;
+    this.#quiet = setTimeout(() => {
+      if (performance.now() - dueMs > LATE_MS) this.#listen();
+      else this.#set({ ...this.#state, isQuiet: true });
+    }, QUIET_MS);
   }
 
   #abandon(failure: Failure | null): void {

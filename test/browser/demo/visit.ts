@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { build } from "vite";
-import { ARGUMENTS } from "../support/browser.ts";
-import { findChromium } from "../support/chromium.ts";
+import { ARGUMENTS, chromiumHere } from "../support/browser.ts";
 import { serveFolder } from "../support/site.ts";
+import { openTabs, type Tabs } from "../support/tabs.ts";
 
 const DEMO = fileURLToPath(new URL("../../../demo", import.meta.url));
 /** The page must not mind where on a host it lies. */
@@ -23,26 +23,65 @@ export interface Demo {
 }
 
 export async function openDemo(): Promise<Demo> {
-  const root = await mkdtemp(path.join(tmpdir(), "vdnn-demo-"));
-  await build({ root: DEMO, logLevel: "error", build: { outDir: path.join(root, FOLDER), emptyOutDir: true } });
-  await build({ root: DEMO, mode: "file", logLevel: "error", build: { outDir: root, emptyOutDir: false } });
-  const site = await serveFolder(root);
-  const browser = await launch();
+  const { address, fileAddress, close } = await buildDemo();
+  const browser = await chromium.launch({ executablePath: chromiumHere(), args: ARGUMENTS });
+  const open = async (url: string, options: BrowserContextOptions): Promise<Visit> => {
+    const context = await browser.newContext({ acceptDownloads: true, ...options });
+    return Visit.open(await context.newPage(), url, () => context.close());
+  };
   return {
-    visit: (hash = "", options = {}) => Visit.open(browser, `${site.url}${FOLDER}/index.html${hash}`, options),
-    openFile: (hash) => Visit.open(browser, `${pathToFileURL(path.join(root, "vdnn-demo.html")).href}${hash}`, {}),
+    visit: (hash = "", options = {}) => open(`${address}${hash}`, options),
+    openFile: (hash) => open(`${fileAddress}${hash}`, {}),
     async close() {
       await browser.close();
-      await site.close();
-      await rm(root, { recursive: true, force: true });
+      await close();
     },
   };
 }
 
-function launch(): Promise<Browser> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) throw new Error("there is no Chromium here; ask whyNoChromium first");
-  return chromium.launch({ executablePath, args: [...ARGUMENTS] });
+/** The page from a static host, in a tab that can be hidden and frozen. */
+export interface TabbedDemo {
+  readonly tabs: Tabs;
+  visit(hash: string): Promise<Visit>;
+  close(): Promise<void>;
+}
+
+export async function openTabbedDemo(): Promise<TabbedDemo> {
+  const { address, close } = await buildDemo();
+  const tabs = await openTabs(chromiumHere(), ARGUMENTS);
+  return {
+    tabs,
+    async visit(hash) {
+      const page = await tabs.context.newPage();
+      return Visit.open(page, `${address}${hash}`, () => page.close());
+    },
+    async close() {
+      await tabs.close();
+      await close();
+    },
+  };
+}
+
+interface BuiltDemo {
+  readonly address: string;
+  /** Of the page that is one file. */
+  readonly fileAddress: string;
+  close(): Promise<void>;
+}
+
+async function buildDemo(): Promise<BuiltDemo> {
+  const root = await mkdtemp(path.join(tmpdir(), "vdnn-demo-"));
+  await build({ root: DEMO, logLevel: "error", build: { outDir: path.join(root, FOLDER), emptyOutDir: true } });
+  await build({ root: DEMO, mode: "file", logLevel: "error", build: { outDir: root, emptyOutDir: false } });
+  const site = await serveFolder(root);
+  return {
+    address: `${site.url}${FOLDER}/index.html`,
+    fileAddress: pathToFileURL(path.join(root, "vdnn-demo.html")).href,
+    async close() {
+      await site.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
 }
 
 export class Visit {
@@ -52,8 +91,12 @@ export class Visit {
   /** Every address that was asked for. */
   readonly requests: string[] = [];
 
-  private constructor(page: Page) {
+  /** Of the page, and of what was opened for it. */
+  readonly close: () => Promise<void>;
+
+  private constructor(page: Page, close: () => Promise<void>) {
     this.page = page;
+    this.close = close;
     page.on("request", (request) => this.requests.push(request.url()));
     page.on("pageerror", (error) => this.errors.push(error.message));
     page.on("console", (message) => {
@@ -61,9 +104,8 @@ export class Visit {
     });
   }
 
-  static async open(browser: Browser, url: string, options: BrowserContextOptions): Promise<Visit> {
-    const context = await browser.newContext({ acceptDownloads: true, ...options });
-    const visit = new Visit(await context.newPage());
+  static async open(page: Page, url: string, close: () => Promise<void>): Promise<Visit> {
+    const visit = new Visit(page, close);
     await visit.page.goto(url);
     // The devices were asked for.
     await visit.page.locator("#devices li", { hasText: "WebAssembly" }).waitFor();
@@ -118,9 +160,5 @@ export class Visit {
     ]);
     const content: unknown = JSON.parse(await readFile(await download.path(), "utf8"));
     return { name: download.suggestedFilename(), content };
-  }
-
-  close(): Promise<void> {
-    return this.page.context().close();
   }
 }

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Backend, startBackend } from "./backend.ts";
 import { conformance } from "./conformance.ts";
+import { hiding } from "./hiding.ts";
 import { loading } from "./loading.ts";
 import { sessions } from "./sessions.ts";
 import { spilling } from "./spilling.ts";
@@ -16,6 +17,7 @@ export const scenarios = {
   },
   ...loading,
   ...conformance,
+  ...hiding,
   ...sessions,
   ...spilling,
   ...webgl,

@@ -2,7 +2,8 @@
 import { chromium, type Page } from "playwright-core";
 import type { Scenarios } from "../page/scenarios.ts";
 import { findChromium } from "./chromium.ts";
-import { openSite } from "./site.ts";
+import { openSite, type Site } from "./site.ts";
+import { openTabs, type Tabs } from "./tabs.ts";
 
 /** Where a scenario runs. Each has a TensorFlow.js of its own. */
 export type Realm = "page" | "worker";
@@ -32,11 +33,34 @@ export const ARGUMENTS = [
   "--enable-unsafe-swiftshader",
 ];
 
+/** @throws Error without a Chromium: ask `whyNoChromium` first */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) throw new Error("there is no Chromium here; ask whyNoChromium first");
-  const [site, browser] = await Promise.all([openSite(), chromium.launch({ executablePath, args: ARGUMENTS })]);
-  const page = await browser.newPage();
+  const [site, browser] = await Promise.all([
+    openSite(),
+    chromium.launch({ executablePath: chromiumHere(), args: ARGUMENTS }),
+  ]);
+  return visit(site, await browser.newPage(), () => browser.close());
+}
+
+/** A browser whose page can be hidden and frozen. */
+export interface TabbedBrowser extends Browser {
+  readonly tabs: Tabs;
+}
+
+/** @throws Error without a Chromium: ask `whyNoChromium` first */
+export async function openTabbedBrowser(): Promise<TabbedBrowser> {
+  const [site, tabs] = await Promise.all([openSite(), openTabs(chromiumHere(), ARGUMENTS)]);
+  const page = await tabs.context.newPage();
+  return { ...(await visit(site, page, () => tabs.close())), tabs };
+}
+
+export function chromiumHere(): string {
+  const path = findChromium();
+  if (path === undefined) throw new Error("there is no Chromium here; ask whyNoChromium first");
+  return path;
+}
+
+async function visit(site: Site, page: Page, closeBrowser: () => Promise<void>): Promise<Browser> {
   const errors: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
@@ -58,7 +82,7 @@ export async function openBrowser(): Promise<Browser> {
       return answer.result as never;
     },
     async close() {
-      await browser.close();
+      await closeBrowser();
       await site.close();
     },
   };

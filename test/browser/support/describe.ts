@@ -8,12 +8,21 @@ const TIMEOUT_MS = 300_000;
 
 /** @param tests declares them; the browser is there when they run */
 export function describeInBrowser(name: string, tests: (browser: () => Browser) => void): void {
+  describeIn(openBrowser, name, tests);
+}
+
+/** The same, in a browser that `open` opens. */
+export function describeIn<B extends Browser>(
+  open: () => Promise<B>,
+  name: string,
+  tests: (browser: () => B) => void,
+): void {
   const absent = whyNoChromium();
   const title = absent === undefined ? name : `${name} (${absent})`;
   describe.skipIf(absent !== undefined)(title, { timeout: TIMEOUT_MS }, () => {
-    let browser: Browser;
+    let browser: B;
     beforeAll(async () => {
-      browser = await openBrowser();
+      browser = await open();
     }, TIMEOUT_MS);
     afterAll(() => browser.close());
     tests(() => browser);
