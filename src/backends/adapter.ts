@@ -91,8 +91,13 @@ export interface DeviceLimit {
   readonly bytes: number;
 }
 
-/** Finishes a queued copy: resolves when `host` holds the bytes. */
-export type QueuedCopy = (host: Uint8Array) => Promise<void>;
+/** A copy to the host that waits in the device's queue. */
+export interface QueuedCopy {
+  /** Resolves when the device has come to it: every kernel queued before it has run. Never rejects. */
+  readonly reached: Promise<void>;
+  /** Resolves when `host` holds the bytes. */
+  readonly finish: (host: Uint8Array) => Promise<void>;
+}
 
 /** What a backend has allocated on the device, with the freed buffers that it keeps. */
 export interface DeviceAllocator {
@@ -120,8 +125,14 @@ export interface AsynchronousDevice {
   confirm(): Promise<void>;
   /** The device is gone, and the data on it. */
   readonly isLost: boolean;
-  /** Resolves when everything that was queued has run. */
+  /** Resolves when everything that was queued has run, or never will. */
   finish(): Promise<void>;
+  /**
+   * Tells of each batch of kernels that goes to the device, in order, until the returned function is called.
+   *
+   * @param submitted takes the promise of the batch's end, which never rejects
+   */
+  watch(submitted: (ended: Promise<void>) => void): () => void;
 }
 
 /** What `passesThrough` is on the backends that share buffers by reference count. */

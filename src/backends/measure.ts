@@ -51,7 +51,7 @@ export async function measureCopies(name: BackendName): Promise<CopyRates> {
   const upload = engine.backend as unknown as { getInputTensorIds?(tensors: unknown[]): unknown };
 
   const offloadMs = await medianMs(() =>
-    asynchronous === undefined ? adapter.copyOut(dataId, view) : asynchronous.queueCopyOut(dataId)(view),
+    asynchronous === undefined ? adapter.copyOut(dataId, view) : asynchronous.queueCopyOut(dataId).finish(view),
   );
   const readMs = await medianMs(
     () => (asynchronous === undefined ? engine.backend.readSync(dataId) : engine.backend.read(tensor.dataId)),

@@ -93,6 +93,17 @@ export function submit(backend: WebGpuBackend): void {
   if (backend.commandEncoder !== null) backend.submitQueue();
 }
 
+/** Resolves when the device has run every command so far, or was lost. */
+export function passed(backend: WebGpuBackend): Promise<void> {
+  submit(backend);
+  return settled(backend.device.queue.onSubmittedWorkDone());
+}
+
+/** Resolves with `work`, however that ends. */
+export function settled(work: Promise<void>): Promise<void> {
+  return work.catch(() => undefined);
+}
+
 /** Queues a copy of a buffer into a staging buffer, behind every command so far. `source` may be released when this returns. */
 export function stage(backend: WebGpuBackend, source: GpuBuffer, bytes: number): GpuBuffer {
   const staging = backend.device.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyTarget });

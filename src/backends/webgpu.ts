@@ -8,6 +8,8 @@ import { type DeviceAdapter, passesByReference } from "./adapter.ts";
 import {
   ELEMENT_BYTES,
   type GpuBuffer,
+  passed,
+  settled,
   stage,
   unstage,
   USAGE,
@@ -114,18 +116,28 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
       queueCopyOut(dataId) {
         const { resource, values, dtype } = storage.get(dataId);
         if ((resource ?? null) === null) {
-          return async (host) => elements(dtype, host).set(values ?? []);
+          return { reached: Promise.resolve(), finish: async (host) => elements(dtype, host).set(values ?? []) };
         }
         const source = resource as GpuBuffer;
+        // Before the copy is submitted, so that the end of the kernels is told apart from its own.
+        const reached = passed(backend);
         const staging = stage(backend, source, source.size);
-        return (host) => unstage(staging, (mapped) => host.set(new Uint8Array(mapped)));
+        return { reached, finish: (host) => unstage(staging, (mapped) => host.set(new Uint8Array(mapped))) };
       },
       decode: (host, dtype) => (dtype === "bool" ? Uint8Array.from(elements(dtype, host)) : viewAs(dtype, host)),
       get isLost() {
         return pool?.isLost ?? false;
       },
       confirm: () => pool?.confirm() ?? Promise.resolve(),
-      finish: () => backend.device.queue.onSubmittedWorkDone(),
+      finish: () => passed(backend),
+      watch(submitted) {
+        const stock = backend.submitQueue.bind(backend);
+        backend.submitQueue = () => {
+          stock();
+          submitted(settled(backend.device.queue.onSubmittedWorkDone()));
+        };
+        return () => void Reflect.deleteProperty(backend, "submitQueue");
+      },
     },
   };
 }

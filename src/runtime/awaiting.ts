@@ -188,10 +188,12 @@ export class AwaitingDriver {
     const { device, iteration, vault, awaitEachCopy } = this.#context;
     if (awaitEachCopy) await this.#eachCopy();
     vault.unclaim();
+    if (iteration.isUnforeseen) await vault.arrivals();
     await this.#arrivals.want(() => iteration.awaited());
     await this.#arrivals.need(() => this.#needed(step));
     iteration.bringLate();
     await device.confirm();
+    iteration.beginStretch();
   }
 
   *#needed(step: BackwardStep): Generator<Block, void> {
@@ -224,6 +226,7 @@ export class AwaitingDriver {
     if (!vault.canBlock) await this.#arrivals.need(() => residency.blocks());
     iteration.bringLate();
     await device.confirm();
+    iteration.beginStretch();
   }
 
   /** The update makes as much again as there is now, old values included, or twice that where it makes optimizer state. */
@@ -233,14 +236,20 @@ export class AwaitingDriver {
   }
 
   async #update(optimizer: tfjs.Optimizer, grads: tfjs.NamedTensorMap, varList?: tfjs.Variable[]): Promise<void> {
-    const { device, interceptor, tf } = this.#context;
+    const { device, interceptor, meter, tf, vault } = this.#context;
     // As `optimizer.minimize` hands them on.
     const list = varList?.map(({ name }) => ({ name, tensor: grads[name] as tfjs.Tensor }));
     try {
       await interceptor.updateConfirmed(
         () => optimizer.applyGradients(list ?? grads),
-        () => device.confirm(),
+        async () => {
+          await device.confirm();
+          // Who looks at a step wants to see its end.
+          if (meter.tracer !== null) await device.finish();
+        },
       );
+      // What comes next may be synchronous: an evaluation, or the program's own use of weights. The next step would wait here as well.
+      await vault.arrivals();
     } finally {
       tf.dispose(grads);
     }

@@ -14,12 +14,10 @@ import { isRandom, type Op, OpLog } from "./oplog.ts";
 import type { Planner } from "./planner.ts";
 import { Replay, type ReplayContext } from "./replay.ts";
 import type { Residency } from "./residency.ts";
+import { LOOK_AHEAD, Returns } from "./returns.ts";
 
 /** How many tensors are read from the spill file into host memory ahead of their prefetch. */
 const READ_AHEAD = 8;
-/** Kernels whose inputs an awaiting driver has there before it goes on: as many as the gradient of one op runs, and more. */
-export const LOOK_AHEAD = 24;
-
 export class Iteration {
   readonly log: OpLog;
   readonly #replay: Replay;
@@ -33,6 +31,9 @@ export class Iteration {
   #prefetched = 0;
   /** Prefetches of data that was still on its way out. */
   readonly #late = new Map<Block, boolean>();
+  /** Roots that the plan has sent away in a stretch that cannot wait: their copies are on the way, and they leave after it. */
+  readonly #leaving = new Set<Block>();
+  readonly returns: Returns;
   /** Null outside an iteration. */
   pass: Pass | null = null;
   /** Time spent inside the training calls, ms. */
@@ -56,6 +57,7 @@ export class Iteration {
     this.#residency = residency;
     this.#planner = planner;
     this.#meter = meter;
+    this.returns = new Returns(this, residency.transfers);
     this.#replay = new Replay({ ...context, residency, meter });
   }
 
@@ -152,6 +154,8 @@ export class Iteration {
     follower?.unbind();
     this.#follower = null;
     this.#late.clear();
+    this.#leaving.clear();
+    this.returns.clear();
     this.#replay.clear();
     this.isOpen = false;
     this.isSuspended = false;
@@ -200,13 +204,56 @@ export class Iteration {
       if (isHeld && !this.#residency.transfers.hasCopy(block)) return;
       try {
         if (keep) this.#residency.transfers.copy(block, nextUse);
-        else this.#residency.transfers.offload(block, nextUse);
+        else this.#send(block, nextUse);
         if (tier === "spill" && !isHeld) this.#residency.transfers.spill(block);
       } catch (error) {
         // The host is full: the tensor stays, and the device budget has the last word.
         if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;
       }
     });
+  }
+
+  #send(block: Block, nextUse: number): void {
+    const { transfers } = this.#residency;
+    if (this.#isAsynchronous) {
+      if (this.returns.keepsRoots && !transfers.hasCopy(block) && !this.returns.canRunAgain(block)) {
+        if (transfers.copy(block, nextUse)) this.#leaving.add(block);
+        return;
+      }
+      this.returns.left(block);
+    }
+    transfers.offload(block, nextUse);
+  }
+
+  /** One that waits to leave, if there is any: room is needed now. */
+  takeLeaving(): Block | null {
+    for (const block of this.#leaving) {
+      if (block.residency !== "device" || block.parcel === null) this.#leaving.delete(block);
+      else if (!this.#residency.clock.isInUse(block) && !this.#isUsedSoon(block)) {
+        this.#leaving.delete(block);
+        return block;
+      }
+    }
+    return null;
+  }
+
+  #isUsedSoon({ index }: Block): boolean {
+    return index >= 0 && this.#follower?.isUsedSoon(index, LOOK_AHEAD) === true;
+  }
+
+  /** The driver has waited: a stretch begins that cannot. */
+  beginStretch(): void {
+    const { transfers } = this.#residency;
+    for (const block of this.#leaving) {
+      if (!transfers.hasCopy(block)) continue;
+      this.#leaving.delete(block);
+      transfers.drop(block);
+    }
+  }
+
+  /** It left its plan, or has none: nobody knows what its next kernels read. */
+  get isUnforeseen(): boolean {
+    return this.#follower === null;
   }
 
   get #isAsynchronous(): boolean {

@@ -156,10 +156,16 @@ export class Meter {
     copied.ms += ms;
   }
 
-  /** A kernel ran. Called while tracing. */
+  /** A kernel ran, or was queued. Called while tracing. */
   kernel(name: string, startMs: number, usedBytes: number): void {
-    this.span("compute", name, startMs, this.now() - startMs);
+    this.computed(name, startMs);
     this.counters(usedBytes);
+  }
+
+  /** Computed since `startMs`, or queued to be. */
+  computed(name: string, startMs: number): void {
+    const { iteration, layer, pass } = this;
+    this.tracer?.computed({ name, startMs, durationMs: this.now() - startMs, iteration, layer, pass });
   }
 
   /** @param durationMs without what it copied and recomputed in turn */

@@ -26,6 +26,8 @@ export class Op {
   /** Set by the iteration that records it, as is the layer. */
   pass: Pass = "forward";
   layer = "";
+  /** It may run again, and so may every kernel of the iteration that made what it read. Set when it is recorded. */
+  isRebuildable = false;
 
   constructor(
     name: string,
@@ -77,6 +79,8 @@ export class OpLog {
 
   add(op: Op): void {
     this.ops.push(op);
+    op.isRebuildable =
+      this.isRepeatable(op) && op.reads.every(({ producer }) => producer === null || producer.isRebuildable);
     // What only hands its input on has not made it.
     for (const entry of op.writes) if (!op.reads.includes(entry)) entry.producer = op;
   }

@@ -73,7 +73,7 @@ export class Replay {
     const { movingMs } = meter;
     residency.nest(() => this.#again(op));
     meter.recomputed(meter.now() - start - (meter.movingMs - movingMs));
-    meter.span("compute", `recompute ${op.name}`, start, meter.now() - start);
+    meter.computed(`recompute ${op.name}`, start);
   }
 
   #again(op: Op): void {

@@ -102,6 +102,7 @@ export class Session {
     this.#vault = vault;
     meter.vault = vault;
     this.#offloadStream = asynchronous === undefined ? null : deviceStream(this.#meter);
+    if (asynchronous !== undefined) meter.tracer?.watch(asynchronous);
     this.#planner = new Planner(options.policy);
     this.#layers = new LayerTracker(tf);
     this.#residency = new Residency({
@@ -310,6 +311,7 @@ export class Session {
     this.#interceptor.uninstall();
     this.#residency.uninstall();
     this.#unmend();
+    this.#meter.tracer?.close();
     Reflect.deleteProperty(this.#engine, ACTIVE);
   }
 
@@ -405,9 +407,13 @@ function interceptUpdatesOnly(tf: TensorFlow, interceptor: Interceptor): () => v
 function deviceStream(meter: Meter): QueueStream<DeviceCopy> {
   return new QueueStream<DeviceCopy>({
     name: "offload",
-    perform: async ({ finish, slot }) => {
-      const start = meter.now();
-      await finish(slot.view);
+    perform: async ({ copy, slot }) => {
+      let start = meter.now();
+      // Its turn may come while the device still computes what is queued before it.
+      void copy.reached.then(() => {
+        start = meter.now();
+      });
+      await copy.finish(slot.view);
       meter.travelled(slot.bytes, start);
     },
   });

@@ -3,8 +3,10 @@
  * where one of the two was asked for; in a browser the code is loaded then.
  */
 import { Ends } from "../report/ends.ts";
+import type { AsynchronousDevice } from "../backends/adapter.ts";
 import { HistoryRecorder, type TraceHistory } from "../report/history.ts";
 import type { CounterEvent, IterationResult, LaneEvent, TraceEvent } from "../report/result.ts";
+import { DeviceLane } from "./device-lane.ts";
 
 /** Of a trace, some 200 bytes each: the steps that record and plan, and some hundred of the newest. */
 const FIRST_EVENTS = 50_000;
@@ -31,6 +33,8 @@ export class Tracer {
   readonly #recorder: HistoryRecorder | null;
   readonly #now: () => number;
   readonly #originMs: number;
+  /** Where the device computes later than the thread. */
+  #deviceLane: DeviceLane | null = null;
 
   constructor({ trace, history, now }: TracerOptions) {
     this.#events = trace ? new Ends(FIRST_EVENTS, NEWEST_EVENTS) : null;
@@ -76,6 +80,25 @@ export class Tracer {
       ...(pass === undefined ? {} : { pass }),
       ...(bytes === undefined ? {} : { bytes }),
     });
+  }
+
+  /** A kernel ran, or was queued. */
+  computed(kernel: Omit<Span, "lane" | "bytes">): void {
+    if (this.#deviceLane === null) this.span({ ...kernel, lane: "compute", bytes: undefined });
+    else this.#deviceLane.add(kernel);
+  }
+
+  /** Kernels are only queued: the compute lane is the device's own. */
+  watch(device: AsynchronousDevice): void {
+    this.#deviceLane = new DeviceLane({
+      device,
+      now: this.#now,
+      computed: (batch) => this.span({ ...batch, lane: "compute", bytes: undefined }),
+    });
+  }
+
+  close(): void {
+    this.#deviceLane?.close();
   }
 
   beginStep(): void {

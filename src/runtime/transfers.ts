@@ -17,7 +17,7 @@ import type { Meter } from "./meter.ts";
 
 /** A copy of `QueueStream`: the device fills the slot. */
 export interface DeviceCopy {
-  readonly finish: QueuedCopy;
+  readonly copy: QueuedCopy;
   readonly slot: HostSlot;
 }
 
@@ -178,7 +178,7 @@ export class Transfers {
       return vault.put(bytes, nextUse, (slot) => adapter.copyOut(dataId, slot.view), stays);
     }
     const fill = (slot: HostSlot): StreamEvent =>
-      offloadStream.submit({ finish: asynchronous.queueCopyOut(dataId), slot });
+      offloadStream.submit({ copy: asynchronous.queueCopyOut(dataId), slot });
     return vault.putLater(bytes, nextUse, fill, stays);
   }
 

@@ -5,7 +5,7 @@
 import { hasCode } from "../errors.ts";
 import type { Block } from "./block.ts";
 import { isMovable } from "./engine.ts";
-import { type Iteration, LOOK_AHEAD } from "./iteration.ts";
+import type { Iteration } from "./iteration.ts";
 import type { Residency } from "./residency.ts";
 
 export interface VictimsDeps {
@@ -34,8 +34,14 @@ export class Victims {
     this.#hostBlocks = hostBlocks;
   }
 
-  /** The best block to offload, or null when nothing may leave. */
+  /** The best block to offload, or null when nothing may leave. It leaves then. */
   choose(): Block | null {
+    const block = this.#iteration.takeLeaving() ?? this.#best();
+    if (block !== null) this.#iteration.returns.left(block);
+    return block;
+  }
+
+  #best(): Block | null {
     const { clock } = this.#residency;
     let best: Block | null = null;
     let bestRank = Number.NEGATIVE_INFINITY;
@@ -71,6 +77,7 @@ export class Victims {
       if (block.variables > 0 && !variables) continue;
       if (clock.now - block.lastTouch < kernels || !this.#mayLeave(block)) continue;
       try {
+        this.#iteration.returns.left(block);
         transfers.offload(block, -block.lastTouch);
       } catch (error) {
         // Host memory gets room at the next wait. Until then the tensor stays, and the device budget has the last word.
@@ -94,21 +101,7 @@ export class Victims {
       !this.#isWeight(block) &&
       block.entries.every((entry) => !entry.alive || isMovable(entry.dtype)) &&
       this.#residency.transfers.isMovable(block) &&
-      (this.#deviceBlocks || this.#canReturn(block))
+      (this.#deviceBlocks || this.#iteration.returns.isSure(block))
     );
-  }
-
-  /**
-   * On a device that cannot block, what leaves in a synchronous stretch comes back in the same one only if a copy had arrived
-   * before, or by running its recorded kernel again.
-   */
-  #canReturn(block: Block): boolean {
-    if (this.#residency.transfers.hasCopy(block)) return true;
-    const { follower, isOpen, pass, log } = this.#iteration;
-    if (follower !== null && block.index >= 0 && pass !== null && !follower.isUsedSoon(block.index, LOOK_AHEAD))
-      return true;
-    // An update replaces the weights that recorded kernels read.
-    if (!isOpen || pass === "update") return false;
-    return block.entries.some(({ alive, producer }) => alive && producer !== null && log.isRepeatable(producer));
   }
 }
