@@ -1,17 +1,24 @@
 /**
- * Do copies run beside compute where the backend awaits? One network on WebGPU under vdnn-all, which copies most: steps that await
- * only what they need beside steps that await each copy, in turns. On a software adapter a copy is a memcpy and compute is slow, so
- * there is little to hide; `--bus` puts a simulated link in front of copies to the host.
+ * Do copies run beside compute where the backend awaits? One network on WebGPU, three ways in turns: copies that take no time, copies over
+ * a slow link under the awaiting driver, and the same copies where each is awaited at once. What the link adds to a step, over the
+ * time that the link is busy, is what was not hidden.
+ *
+ * The link is simulated (`simulated-link.ts`): a software adapter's own copies are memcpys beside slow kernels. By default it is so slow
+ * that it is busy for half a step, where all of it could be hidden. `--link-share 2` asks for what no driver can hide: the link is
+ * the bottleneck then. What is left at half a step is the turn from the forward to the backward pass: what was offloaded last is
+ * wanted first, and the device has nothing to do until it is back.
  */
 import { loadTensorFlow } from "../src/backends/load.ts";
 import { findNetwork } from "../src/networks/index.ts";
 import { virtualize } from "../src/platforms/node.ts";
 import type { TensorFlow } from "../src/runtime/engine.ts";
+import type { VirtualizeOptions } from "../src/runtime/options.ts";
 import {
   collectGarbage,
   type Environment,
   environment,
   interleave,
+  median,
   progress,
   publish,
   runAsProgram,
@@ -21,11 +28,12 @@ import {
   type Table,
 } from "./harness.ts";
 import { integer, readOptions, UsageError } from "./options.ts";
+import { SimulatedLink } from "./simulated-link.ts";
 
 const QUESTION = "Do copies run beside compute where the backend awaits?";
 
 const OPTIONS = {
-  rounds: { default: "5", help: "rounds, each with both modes" },
+  rounds: { default: "5", help: "rounds, each with every mode" },
   steps: { default: "4", help: "measured steps per round and mode" },
   warmup: {
     default: "3",
@@ -35,72 +43,82 @@ const OPTIONS = {
   width: { default: "8", help: "its channels" },
   image: { default: "16", help: "its image size" },
   batch: { default: "8", help: "images per step" },
-  bus: { default: "", help: "GB/s of a simulated link in front of copies to the host; none: as the adapter copies" },
+  policy: { default: "vdnn-all", help: "policy of the sessions; vdnn-all copies most" },
+  "device-memory": { default: "", help: "device budget of the sessions, such as 1MiB; none: no budget" },
+  "link-share": {
+    default: "0.5",
+    help: "link time of a step as a share of the step without link; above 1 it is link-bound",
+  },
+  bus: { default: "", help: "GB/s of the link, instead of --link-share" },
 };
 
-/** Both in the same session options otherwise. */
-const MODES: Readonly<Record<string, boolean>> = { "awaits what it needs": false, "awaits each copy": true };
+interface Mode {
+  readonly name: string;
+  /** Copies pass the slow link. */
+  readonly isLinked: boolean;
+  readonly awaitsEachCopy: boolean;
+}
+
+/** Otherwise all alike. */
+const MODES: readonly Mode[] = [
+  { name: "copies take no time", isLinked: false, awaitsEachCopy: false },
+  { name: "awaits what it needs", isLinked: true, awaitsEachCopy: false },
+  { name: "awaits each copy", isLinked: true, awaitsEachCopy: true },
+];
 
 export interface OverlapRow {
   readonly mode: string;
   readonly stepMs: Summary;
-  /** Of a step, waiting for copies. */
+  /** Of a step, waiting for copies or for the device. */
   readonly stallMs: Summary;
+  /** Of a step, while the link was busy. */
+  readonly linkMs: number;
   readonly offloadBytes: number;
 }
 
 export interface OverlapResult {
-  readonly schema: "vdnn-bench-overlap/1";
+  readonly schema: "vdnn-bench-overlap/2";
   readonly question: string;
   readonly environment: Environment;
   readonly adapter: string;
-  /** GB/s of the simulated link; null when there is none. */
-  readonly busGBps: number | null;
+  readonly policy: string;
+  readonly deviceMemory: string | null;
+  /** Of the simulated link, GB/s. */
+  readonly linkGBps: number;
   readonly rounds: number;
   readonly steps: number;
   readonly network: string;
   readonly rows: readonly OverlapRow[];
 }
 
-export function overlapTables({ adapter, busGBps, rounds, steps, network, rows }: OverlapResult): Table[] {
-  const link =
-    busGBps === null
-      ? "copies as the adapter makes them"
-      : `copies to the host over a simulated link of ${busGBps} GB/s`;
+/** Part of the link's time that a step is not longer for. Null without link time. */
+function hiddenShare({ stepMs, linkMs }: OverlapRow, [free]: readonly OverlapRow[]): number | null {
+  return linkMs === 0 || free === undefined ? null : 1 - (stepMs.median - free.stepMs.median) / linkMs;
+}
+
+export function overlapTables(result: OverlapResult): Table[] {
+  const { adapter, policy, deviceMemory, linkGBps, rounds, steps, network, rows } = result;
+  const budget = deviceMemory === null ? "" : ` and ${deviceMemory} of device memory`;
   return [
     {
       caption:
-        `Milliseconds per step of ${network} on WebGPU adapter ${adapter} under vdnn-all, measured, ${link}: medians of ${rounds} ` +
-        `interleaved rounds of ${steps} steps; spread is the distance of the quartiles over the median.`,
-      header: ["driver", "step", "spread", "waiting", "offloaded per step, MiB"],
-      rows: rows.map(({ mode, stepMs, stallMs, offloadBytes }) => [
-        mode,
-        stepMs.median.toFixed(1),
-        `${(stepMs.spread * 100).toFixed(0)} %`,
-        stallMs.median.toFixed(1),
-        (offloadBytes / 2 ** 20).toFixed(2),
-      ]),
+        `Milliseconds per step of ${network} on WebGPU adapter ${adapter} under ${policy}${budget}: kernels measured, copies to the ` +
+        `host over a simulated link of ${(linkGBps * 1000).toPrecision(2)} MB/s. Medians of ${rounds} interleaved rounds of ${steps} steps; spread is the ` +
+        "distance of the quartiles over the median; hidden is the part of the link's time that the step is not longer for.",
+      header: ["driver", "step", "spread", "link busy", "hidden", "offloaded per step, MiB"],
+      rows: rows.map((row) => {
+        const hidden = hiddenShare(row, rows);
+        return [
+          row.mode,
+          row.stepMs.median.toFixed(1),
+          `${(row.stepMs.spread * 100).toFixed(0)} %`,
+          row.linkMs.toFixed(1),
+          hidden === null ? "" : `${(hidden * 100).toFixed(0)} %`,
+          (row.offloadBytes / 2 ** 20).toFixed(2),
+        ];
+      }),
     },
   ];
-}
-
-interface Staging {
-  readonly size: number;
-}
-
-/** Copies to the host pass one link, one after the other. */
-function slowDown(gigabytesPerSecond: number): void {
-  const { prototype } = (
-    globalThis as unknown as { GPUBuffer: { prototype: { mapAsync: (this: Staging, mode: number) => Promise<void> } } }
-  ).GPUBuffer;
-  const { mapAsync } = prototype;
-  let freeAt = 0;
-  prototype.mapAsync = async function overLink(this: Staging, mode) {
-    await mapAsync.call(this, mode);
-    const now = performance.now();
-    freeAt = Math.max(now, freeAt) + this.size / (gigabytesPerSecond * 1e6);
-    await new Promise((arrived) => setTimeout(arrived, freeAt - now));
-  };
 }
 
 function adapterOf(tf: TensorFlow): string {
@@ -109,11 +127,22 @@ function adapterOf(tf: TensorFlow): string {
   return `${vendor} ${architecture}`.trim();
 }
 
-function busOption(text: string): number | null {
-  if (text === "") return null;
+function positive(text: string, option: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new UsageError(`--bus: expected GB/s above 0, got "${text}"`);
+  if (!(value > 0)) throw new UsageError(`--${option}: expected a number above 0, got "${text}"`);
   return value;
+}
+
+interface Samples {
+  readonly stepMs: number[];
+  readonly stallMs: number[];
+  readonly linkMs: number[];
+  readonly linkBytes: number[];
+  offloadBytes: number;
+}
+
+function noSamples(): Samples {
+  return { stepMs: [], stallMs: [], linkMs: [], linkBytes: [], offloadBytes: 0 };
 }
 
 await runAsProgram(import.meta.url, async () => {
@@ -127,46 +156,68 @@ await runAsProgram(import.meta.url, async () => {
     width: integer(options.width, "width"),
     imageSize: integer(options.image, "image"),
   };
-  const busGBps = busOption(options.bus);
+  const linkShare = positive(options["link-share"], "link-share");
+  const deviceMemory = options["device-memory"] === "" ? null : options["device-memory"];
+  const session: VirtualizeOptions = { policy: options.policy, ...(deviceMemory === null ? {} : { deviceMemory }) };
   const loaded = await loadTensorFlow("webgpu");
   const { tf } = loaded;
-  if (busGBps !== null) slowDown(busGBps);
+  const link = new SimulatedLink();
+  link.install();
   const network = findNetwork("chain");
   const model = network.build(tf, shape);
   model.compile({ optimizer: tf.train.sgd(0.01), loss: network.loss });
   const { xs, ys } = network.batch(tf, model, batch, 1);
-  const samples = Object.fromEntries(
-    Object.keys(MODES).map((mode) => [mode, { step: [] as number[], stall: [] as number[], offloadBytes: 0 }]),
-  );
-  await interleave(Object.keys(MODES), rounds, async (mode, round) => {
+
+  const measure = async ({ isLinked, awaitsEachCopy }: Mode, gigabytesPerSecond: number, into: Samples) => {
     collectGarbage();
-    const session = await virtualize(tf, { policy: "vdnn-all", awaitEachCopy: MODES[mode] === true });
-    const into = samples[mode];
+    link.gigabytesPerSecond = isLinked ? gigabytesPerSecond : Number.POSITIVE_INFINITY;
+    link.awaitsEachCopy = awaitsEachCopy;
+    const current = await virtualize(tf, { ...session, awaitEachCopy: awaitsEachCopy });
     for (let i = 0; i < warmup + steps; i++) {
+      link.takeUse();
       const start = performance.now();
       await model.trainOnBatch(xs, ys);
-      if (i >= warmup) into?.step.push(performance.now() - start);
+      if (i < warmup) continue;
+      into.stepMs.push(performance.now() - start);
+      const { busyMs, bytes } = link.takeUse();
+      into.linkMs.push(busyMs);
+      into.linkBytes.push(bytes);
     }
-    for (const { stallMs, offloadBytes } of session.report().iterations.slice(warmup)) {
-      into?.stall.push(stallMs);
-      if (into !== undefined) into.offloadBytes = offloadBytes;
+    for (const { stallMs, offloadBytes } of current.report().iterations.slice(warmup)) {
+      into.stallMs.push(stallMs);
+      into.offloadBytes = offloadBytes;
     }
-    await session.dispose();
-    progress(`round ${round + 1} of ${rounds}, ${mode}`);
+    await current.dispose();
+  };
+
+  let linkGBps = Number.NaN;
+  if (options.bus !== "") linkGBps = positive(options.bus, "bus");
+  else {
+    const probe = noSamples();
+    await measure(MODES[0] as Mode, Number.POSITIVE_INFINITY, probe);
+    linkGBps = median(probe.linkBytes) / (linkShare * median(probe.stepMs) * 1e6);
+  }
+  const samples = new Map(MODES.map((mode) => [mode, noSamples()]));
+  await interleave(MODES, rounds, async (mode, round) => {
+    await measure(mode, linkGBps, samples.get(mode) as Samples);
+    progress(`round ${round + 1} of ${rounds}, ${mode.name}`);
   });
   const result: OverlapResult = {
-    schema: "vdnn-bench-overlap/1",
+    schema: "vdnn-bench-overlap/2",
     question: QUESTION,
     environment: environment(runtimeOf(loaded)),
     adapter: adapterOf(tf),
-    busGBps,
+    policy: options.policy,
+    deviceMemory,
+    linkGBps,
     rounds,
     steps,
     network: `a chain of ${shape.depth} convolutions of ${shape.width} channels on ${batch} images of ${shape.imageSize} pixels`,
-    rows: Object.entries(samples).map(([mode, { step, stall, offloadBytes }]) => ({
-      mode,
-      stepMs: summarize(step),
-      stallMs: summarize(stall),
+    rows: [...samples].map(([{ name }, { stepMs, stallMs, linkMs, offloadBytes }]) => ({
+      mode: name,
+      stepMs: summarize(stepMs),
+      stallMs: summarize(stallMs),
+      linkMs: median(linkMs),
       offloadBytes,
     })),
   };

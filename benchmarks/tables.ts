@@ -40,7 +40,7 @@ const RENDERERS: Readonly<Record<string, Renderer>> = {
   "vdnn-bench-rss/1": rssTables,
   "vdnn-bench-limit/1": limitTables,
   "vdnn-bench-overhead/1": overheadTables,
-  "vdnn-bench-overlap/1": overlapTables,
+  "vdnn-bench-overlap/2": overlapTables,
   "vdnn-bench-peers/1": peersTables,
   "vdnn-bench-g10/1": g10Tables,
   "vdnn-bench-dtr/1": dtrTables,
