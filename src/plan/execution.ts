@@ -160,7 +160,7 @@ export class Execution {
         const start = Math.max(this.writeMs, this.computeMs, this.#hostReady[t] as number, this.spill.grant(bytes));
         this.writeMs = start + bytes * this.#writeRate;
         this.#spillReady[t] = this.writeMs;
-        this.where[t] = (this.where[t] as number) | ON_SPILL;
+        this.where[t]! |= ON_SPILL;
       }
       this.#dropHost(t, Math.max(this.#hostReady[t] as number, this.#spillReady[t] as number));
     }
@@ -179,7 +179,7 @@ export class Execution {
       ready = this.readMs = start + bytes * this.#readRate;
     }
     if (tier === "host") {
-      this.where[t] = (this.where[t] as number) | ON_HOST;
+      this.where[t]! |= ON_HOST;
       this.#hostReady[t] = ready;
       return ready;
     }
@@ -193,7 +193,7 @@ export class Execution {
       this.#dropHost(t, this.inMs);
       this.#dropSpill(t, this.inMs);
     }
-    this.where[t] = (this.where[t] as number) | ON_DEVICE;
+    this.where[t]! |= ON_DEVICE;
     return this.inMs;
   }
 
@@ -219,7 +219,7 @@ export class Execution {
     if (this.#copiesBlock) this.#waitUntil(this.outMs);
     this.#deviceBusy[t] = this.outMs;
     this.#hostReady[t] = this.outMs;
-    this.where[t] = (this.where[t] as number) | ON_HOST;
+    this.where[t]! |= ON_HOST;
   }
 
   #waitUntil(ms: number): void {

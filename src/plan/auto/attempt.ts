@@ -87,5 +87,5 @@ function stages({ originalKernel, isRecompute }: Rewritten): Int32Array {
 }
 
 function add(to: Float64Array, k: number, amount: number): void {
-  to[k] = (to[k] as number) + amount;
+  to[k]! += amount;
 }

@@ -195,7 +195,7 @@ function freeBytes({ graph, flat, freeBytes: overwritten }: Problem): Float64Arr
     for (const t of new Set([...inputs, ...outputs])) {
       const { role, bytes: size = 0 } = graph.tensors[t] ?? {};
       lastUse[t] = k;
-      if (role === "state") used[k] = (used[k] as number) + size;
+      if (role === "state") used[k]! += size;
     }
   });
   const ended = new Float64Array(n + 1);
@@ -203,7 +203,7 @@ function freeBytes({ graph, flat, freeBytes: overwritten }: Problem): Float64Arr
   graph.tensors.forEach(({ role, bytes: size }, t) => {
     if (role === "state") state += size;
     const end = (lastUse[t] as number) + 1;
-    if ((role === "output" || role === "input") && end > 0) ended[end] = (ended[end] as number) + size;
+    if ((role === "output" || role === "input") && end > 0) ended[end]! += size;
   });
   for (let k = 0, gone = 0; k < n; k++) {
     gone += ended[k] as number;

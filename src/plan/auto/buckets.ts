@@ -6,9 +6,9 @@ export function bucketed(kernels: Int32Array, count: number, shift: number): Lis
   const start = new Int32Array(count + 2);
   for (let g = 0; g < kernels.length; g++) {
     const k = (kernels[g] as number) + shift + 1;
-    start[k] = (start[k] as number) + 1;
+    start[k]! += 1;
   }
-  for (let k = 0; k <= count; k++) start[k + 1] = (start[k + 1] as number) + (start[k] as number);
+  for (let k = 0; k <= count; k++) start[k + 1]! += start[k] as number;
   const items = new Int32Array(kernels.length);
   const at = start.slice();
   for (let g = 0; g < kernels.length; g++) {

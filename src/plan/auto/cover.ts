@@ -161,11 +161,11 @@ class Flow {
         }
         for (let v = sink; v !== source; v = this.#tail[via[v] as number] as number) {
           const arc = via[v] as number;
-          this.#room[arc] = (this.#room[arc] as number) - amount;
-          this.#room[arc ^ 1] = (this.#room[arc ^ 1] as number) + amount;
+          this.#room[arc]! -= amount;
+          this.#room[arc ^ 1]! += amount;
         }
-        supply[source] = (supply[source] as number) - amount;
-        supply[sink] = (supply[sink] as number) + amount;
+        supply[source]! -= amount;
+        supply[sink]! += amount;
         for (const v of seen) {
           if (settled[v] === 1) potential[v] = (potential[v] as number) + (distance[v] as number) - reach;
           distance[v] = POSITIVE_INFINITY;

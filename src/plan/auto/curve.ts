@@ -43,12 +43,12 @@ export class Curve {
     let right = to + this.#size + 1;
     for (; (left ^ right) !== 1; left >>= 1, right >>= 1) {
       if ((left & 1) === 0) {
-        max[left + 1] = (max[left + 1] as number) + bytes;
-        added[left + 1] = (added[left + 1] as number) + bytes;
+        max[left + 1]! += bytes;
+        added[left + 1]! += bytes;
       }
       if ((right & 1) === 1) {
-        max[right - 1] = (max[right - 1] as number) + bytes;
-        added[right - 1] = (added[right - 1] as number) + bytes;
+        max[right - 1]! += bytes;
+        added[right - 1]! += bytes;
       }
       this.#pull(left >> 1);
       this.#pull(right >> 1);

@@ -45,8 +45,8 @@ export class DropCosts {
     const bytes = this.#problem.gaps.bytes[g] as number;
     const ms = bytes * (this.#ratio[rank] as number);
     for (let i = rank; i < this.#bytes.length; i += i & -i) {
-      this.#bytes[i] = (this.#bytes[i] as number) + bytes;
-      this.#ms[i] = (this.#ms[i] as number) + ms;
+      this.#bytes[i]! += bytes;
+      this.#ms[i]! += ms;
     }
   }
 

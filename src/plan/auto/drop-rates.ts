@@ -91,7 +91,7 @@ function chainsOf({ gaps, flat, graph }: Problem): Chains {
       const t = outputs.items[i] as number;
       lastUse[t] = k;
       writer[t] = k;
-      writes[t] = (writes[t] as number) + 1;
+      writes[t]! += 1;
       if ((bytes[t] as number) > 0) written++;
     }
     isAlone[k] = written === 1 ? 1 : 0;

@@ -65,8 +65,8 @@ export function problemOf(graph: Graph, isLastResort = false): Problem {
     }
     // Inputs are noted before outputs: what kernel k writes and has not been noted for it, it does not read.
     if (isWrite && last >= 0 && last < k - 1) {
-      free[last + 1] = (free[last + 1] as number) + (bytes[t] as number);
-      free[k] = (free[k] as number) - (bytes[t] as number);
+      free[last + 1]! += bytes[t] as number;
+      free[k]! -= bytes[t] as number;
     }
     if (last < 0) first[t] = k;
     lastUse[t] = k;
@@ -94,26 +94,26 @@ export function problemOf(graph: Graph, isLastResort = false): Problem {
     const from = existsBefore(role) ? 0 : (first[t] as number);
     if (from < 0) return;
     const to = existsAfter(role) ? n - 1 : (lastUse[t] as number);
-    kept[from] = (kept[from] as number) + (bytes[t] as number);
-    kept[to + 1] = (kept[to + 1] as number) - (bytes[t] as number);
+    kept[from]! += bytes[t] as number;
+    kept[to + 1]! -= bytes[t] as number;
     if (existsAfter(role)) return;
     mortal.push(t);
     deaths.push(to);
   });
   for (let k = 1; k < n; k++) {
-    kept[k] = (kept[k] as number) + (kept[k - 1] as number);
-    free[k] = (free[k] as number) + (free[k - 1] as number);
+    kept[k]! += kept[k - 1] as number;
+    free[k]! += free[k - 1] as number;
   }
-  for (let k = 0; k < n; k++) kept[k] = (kept[k] as number) + (workspaceBytes[k] as number);
+  for (let k = 0; k < n; k++) kept[k]! += workspaceBytes[k] as number;
   const restMs = new Float64Array(n + 1);
   for (let k = n - 1; k >= 0; k--) restMs[k] = (restMs[k + 1] as number) + (ms[k] as number);
   const gaps = gapsOf(found, bytes, n);
   const opening = new Int32Array(n + 1);
   for (let g = 0; g < gaps.count; g++) {
     const k = (gaps.from[g] as number) + 1;
-    opening[k] = (opening[k] as number) + 1;
+    opening[k]! += 1;
   }
-  for (let k = 0; k < n; k++) opening[k + 1] = (opening[k + 1] as number) + (opening[k] as number);
+  for (let k = 0; k < n; k++) opening[k + 1]! += opening[k] as number;
   return {
     graph,
     flat,
@@ -216,8 +216,8 @@ export function fillDeviceBytes({ gaps, keptBytes, flat }: Problem, chosen: Uint
     const from = (gaps.from[g] as number) + 1;
     const to = gaps.to[g] as number;
     const size = gaps.bytes[g] as number;
-    bytes[from] = (bytes[from] as number) - size;
-    bytes[to] = (bytes[to] as number) + size;
+    bytes[from]! -= size;
+    bytes[to]! += size;
   }
   for (let k = 0, sum = 0; k < flat.kernelCount; k++) {
     sum += bytes[k] as number;

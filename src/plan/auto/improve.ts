@@ -121,7 +121,7 @@ function nudged(keys: Float64Array, g: number, n: number, random: Random): Float
   if (g < 0) return keys;
   const copy = keys.slice();
   const by = random() < 0.5 ? (random() - 0.5) * 8 : (random() - 0.5) * 0.5 * n * random();
-  copy[g] = (copy[g] as number) + by;
+  copy[g]! += by;
   return copy;
 }
 

@@ -117,6 +117,6 @@ function addByStage(
 ): void {
   for (let i = originalKernel.length - 1, stage = 0; i >= 0; i--) {
     if (isRecompute[i] === 0) stage = originalKernel[i] as number;
-    sum[stage] = (sum[stage] as number) + by * (price[i] as number);
+    sum[stage]! += by * (price[i] as number);
   }
 }

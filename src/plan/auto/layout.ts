@@ -92,11 +92,11 @@ export class Layout {
       if (choice[g] !== TO_HOST || this.hostCurve === null) continue;
       const from = (gaps.from[g] as number) + 1;
       const to = this.heldUntil(g);
-      diff[from] = (diff[from] as number) + bytes;
-      diff[to] = (diff[to] as number) - bytes;
+      diff[from]! += bytes;
+      diff[to]! -= bytes;
     }
     if (this.hostCurve === null) return;
-    for (let k = 1; k < flat.kernelCount; k++) diff[k] = (diff[k] as number) + (diff[k - 1] as number);
+    for (let k = 1; k < flat.kernelCount; k++) diff[k]! += diff[k - 1] as number;
     this.hostCurve.reset(diff.subarray(0, flat.kernelCount));
   }
 }

@@ -59,7 +59,7 @@ export class Sweep {
       chosen[g] = 1;
       away += gaps.bytes[g] as number;
       const to = gaps.to[g] as number;
-      back[to] = (back[to] as number) + (gaps.bytes[g] as number);
+      back[to]! += gaps.bytes[g] as number;
     };
     for (let k = 0; k < n; k++) {
       away -= back[k] as number;
@@ -90,7 +90,7 @@ export class Sweep {
   prune(order: Int32Array, budgets: Float64Array, chosen: Uint8Array, fixed?: Uint8Array): void {
     const { gaps, flat } = this.#problem;
     const over = this.plannedBytes(chosen);
-    for (let k = 0; k < flat.kernelCount; k++) over[k] = (over[k] as number) - (budgets[k] as number);
+    for (let k = 0; k < flat.kernelCount; k++) over[k]! -= budgets[k] as number;
     this.#curve.reset(over.subarray(0, flat.kernelCount));
     for (const g of order) {
       if (chosen[g] !== 1 || fixed?.[g] === 1 || isPaired(this.#problem, g)) continue;

@@ -37,7 +37,7 @@ export function assignTiers(
     for (let g = k > 0 ? (opening[k - 1] as number) : 0; g < (opening[k] as number); g++) {
       if (choice[g] !== TO_HOST) continue;
       held += gaps.bytes[g] as number;
-      leaving[until(g)] = (leaving[until(g)] as number) + (gaps.bytes[g] as number);
+      leaving[until(g)]! += gaps.bytes[g] as number;
       // State crosses from one iteration to the next on the host.
       if ((gaps.from[g] as number) >= 0 && gaps.to[g] !== n) open.push(g);
     }
@@ -46,7 +46,7 @@ export function assignTiers(
       if (open.size === 0) return null;
       const g = open.pop();
       held -= gaps.bytes[g] as number;
-      leaving[until(g)] = (leaving[until(g)] as number) - (gaps.bytes[g] as number);
+      leaving[until(g)]! -= gaps.bytes[g] as number;
       // What is in spill once stays there: later gaps of the version need no copy at all.
       for (let h = g; h >= 0; h = next[h] as number) choice[h] = TO_SPILL;
     }
