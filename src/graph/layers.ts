@@ -1,6 +1,7 @@
 /**
  * The layers of a graph, in the order of their forward pass, and where their backward pass begins.
  */
+import { append } from "./append.ts";
 import type { Graph, KernelIndex } from "./graph.ts";
 
 export interface Layer {
@@ -30,13 +31,8 @@ export function layersOf(graph: Graph): Layer[] {
   const backward = new Map<string, KernelIndex>();
   graph.kernels.forEach(({ layer, pass }, k) => {
     const name = layer ?? `kernel ${k}`;
-    if (pass === "forward") {
-      const kernels = forward.get(name);
-      if (kernels === undefined) forward.set(name, [k]);
-      else kernels.push(k);
-    } else if (pass === "backward" && !backward.has(name)) {
-      backward.set(name, k);
-    }
+    if (pass === "forward") append(forward, name, k);
+    else if (pass === "backward" && !backward.has(name)) backward.set(name, k);
   });
   return [...forward].map(([name, kernels]) => ({
     name,

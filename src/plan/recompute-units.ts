@@ -10,6 +10,8 @@
  */
 import type { Graph, GraphKernel, KernelIndex } from "../graph/graph.ts";
 import { existsBefore } from "../graph/lifetimes.ts";
+import { firstFrom } from "./ascending.ts";
+import { bucketed } from "./buckets.ts";
 
 export interface Units {
   readonly count: number;
@@ -50,18 +52,18 @@ export function recomputeUnits(graph: Graph): Units {
     deadline[k] = k;
   });
   const frozen = new Uint8Array(n);
-  for (let k = 0; k < n; k++) if ((deadline[k] ?? 0) <= k) frozen[find(parent, k)] = 1;
+  for (let k = 0; k < n; k++) if (deadline[k]! <= k) frozen[find(parent, k)] = 1;
   kernels.forEach(({ inputs }, k) => {
     for (const t of inputs) {
       const list = writers[t] ?? [];
       const last = list.at(-1) ?? -1;
       if (last <= k) continue;
-      const next = list[firstAbove(list, k)] ?? n;
+      const next = list[firstFrom(list, k + 1)] ?? n;
       const first = list[0] ?? -1;
       // Re-running it with the writers around it needs all of them to be allowed to.
-      const together = !pinned(t) && first < k && frozen[find(parent, first)] === 0 && (deadline[k] ?? 0) > k;
+      const together = !pinned(t) && first < k && frozen[find(parent, first)] === 0 && deadline[k]! > k;
       if (together && frozen[find(parent, k)] === 0) union(parent, first, k);
-      else deadline[k] = Math.min(deadline[k] ?? 0, next);
+      else deadline[k] = Math.min(deadline[k]!, next);
     }
   });
   return { ...collect(parent, deadline), firstWriter };
@@ -76,27 +78,18 @@ function collect(parent: Int32Array, deadline: Int32Array): Omit<Units, "firstWr
   const unitOf = new Int32Array(n);
   let count = 0;
   // A root is the smallest kernel of its unit, so it is met first.
-  for (let k = 0; k < n; k++) unitOf[k] = find(parent, k) === k ? count++ : (unitOf[find(parent, k)] ?? 0);
-  const memberStart = new Int32Array(count + 1);
-  for (const unit of unitOf) memberStart[unit + 1] = (memberStart[unit + 1] ?? 0) + 1;
-  for (let u = 0; u < count; u++) memberStart[u + 1] = (memberStart[u + 1] ?? 0) + (memberStart[u] ?? 0);
-  const members = new Int32Array(n);
+  for (let k = 0; k < n; k++) unitOf[k] = find(parent, k) === k ? count++ : unitOf[find(parent, k)]!;
+  const { start: memberStart, items: members } = bucketed(unitOf, count, 0);
   const latest = new Int32Array(count).fill(n - 1);
-  const filled = memberStart.slice();
-  for (let k = 0; k < n; k++) {
-    const unit = unitOf[k] ?? 0;
-    members[filled[unit] ?? 0] = k;
-    filled[unit] = (filled[unit] ?? 0) + 1;
-    latest[unit] = Math.min(latest[unit] ?? 0, deadline[k] ?? 0);
-  }
+  unitOf.forEach((unit, k) => (latest[unit] = Math.min(latest[unit]!, deadline[k]!)));
   return { count, unitOf, memberStart, members, latest };
 }
 
 function find(parent: Int32Array, k: number): number {
   let root = k;
-  while (parent[root] !== root) root = parent[root] ?? root;
+  while (parent[root] !== root) root = parent[root]!;
   for (let at = k; at !== root;) {
-    const next = parent[at] ?? root;
+    const next = parent[at]!;
     parent[at] = root;
     at = next;
   }
@@ -106,15 +99,4 @@ function find(parent: Int32Array, k: number): number {
 function union(parent: Int32Array, a: number, b: number): void {
   const [rootA, rootB] = [find(parent, a), find(parent, b)];
   parent[Math.max(rootA, rootB)] = Math.min(rootA, rootB);
-}
-
-function firstAbove(list: readonly number[], k: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((list[middle] ?? 0) > k) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

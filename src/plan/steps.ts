@@ -2,6 +2,7 @@
  * From decisions to a list of steps: weaves copies and recomputation into the kernels' order, then frees every tensor after
  * the last step that needs it.
  */
+import { append } from "../graph/append.ts";
 import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
 import { existsAfter } from "../graph/lifetimes.ts";
 import type { PlanStep, Tier } from "./plan.ts";
@@ -80,10 +81,4 @@ export function insertFrees(graph: Graph, steps: readonly PlanStep[]): PlanStep[
     }
   }
   return reversed.toReversed();
-}
-
-function append(map: Map<KernelIndex, PlanStep[]>, k: KernelIndex, step: PlanStep): void {
-  const list = map.get(k);
-  if (list === undefined) map.set(k, [step]);
-  else list.push(step);
 }

@@ -1,6 +1,7 @@
 /**
  * What vDNN's policies have in common: which tensors have a gap between forward and backward pass, and when to call them back.
  */
+import { append } from "../graph/append.ts";
 import type { Graph, KernelIndex, TensorIndex } from "../graph/graph.ts";
 import { layersOf } from "../graph/layers.ts";
 import { lifetimes } from "../graph/lifetimes.ts";
@@ -41,12 +42,7 @@ export function scheduleTransfers(graph: Graph, gaps: readonly Gap[]): Transfer[
     .filter((layer) => layer.backwardStart >= 0)
     .toSorted((a, b) => a.backwardStart - b.backwardStart);
   const waiting = new Map<string, Gap[]>();
-  for (const gap of gaps) {
-    const layer = graph.kernels[gap.neededBy]?.layer ?? "";
-    const list = waiting.get(layer);
-    if (list === undefined) waiting.set(layer, [gap]);
-    else list.push(gap);
-  }
+  for (const gap of gaps) append(waiting, graph.kernels[gap.neededBy]?.layer ?? "", gap);
   const prefetchBefore = new Map<TensorIndex, KernelIndex>();
   order.forEach(({ backwardStart }, position) => {
     for (const layer of order.slice(position + 1)) {

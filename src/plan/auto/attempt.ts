@@ -5,11 +5,11 @@
 import type { Graph } from "../../graph/graph.ts";
 import { canMove, type Machine } from "../policy.ts";
 import { problemOf, type Problem } from "./gaps.ts";
-import { startOffloads } from "./offload.ts";
+import { type OffloadPlan, startOffloads } from "./offload.ts";
 import { toReruns } from "./recompute.ts";
 import type { Model } from "./recompute-model.ts";
 import type { Snapshot } from "./recompute-prices.ts";
-import { rewrite, type Rewritten } from "./rewrite.ts";
+import { originalSteps, rewrite, type Rewritten } from "./rewrite.ts";
 import type { Point, Search } from "./search.ts";
 
 export interface Found {
@@ -76,8 +76,17 @@ function overflow({ gaps, keptBytes }: Problem, machine: Machine): Float64Array 
     .map((bytes, k) => Math.max(0, bytes + (keptBytes[k] as number) - machine.deviceBytes));
 }
 
+/** The plan of a point, in terms of the original graph. */
+export function planOf(
+  { search, rewritten }: Pick<Found, "search" | "rewritten">,
+  point: Point,
+): Pick<OffloadPlan, "steps" | "stepMs"> {
+  const { stepMs } = search.evaluate(point);
+  return { steps: originalSteps(rewritten, search.steps()), stepMs };
+}
+
 /** For each kernel of the rewritten graph, the first run that it precedes or is. */
-function stages({ originalKernel, isRecompute }: Rewritten): Int32Array {
+export function stages({ originalKernel, isRecompute }: Rewritten): Int32Array {
   const stage = new Int32Array(originalKernel.length);
   for (let i = originalKernel.length - 1, next = 0; i >= 0; i--) {
     if (isRecompute[i] === 0) next = originalKernel[i] as number;

@@ -49,7 +49,8 @@
  * again) and what is overwritten before it is read are not counted at all. Ranges of slots that do not overlap add
  * up: the best set of ranges is found by weighted interval scheduling, one pass over the slots. QED
  */
-import { bucketed } from "./buckets.ts";
+import { existsBefore } from "../../graph/lifetimes.ts";
+import { bucketed } from "../buckets.ts";
 import { canMove, type Machine } from "../policy.ts";
 import { gapIntervals, worstOnly } from "./copy-costs.ts";
 import { cheapestCover } from "./cover.ts";
@@ -215,9 +216,7 @@ function freeBytes({ graph, flat, freeBytes: overwritten }: Problem): Float64Arr
 /** Bytes that kernel k is granted in every schedule. */
 function newBytes({ graph, flat }: Problem): Float64Array {
   const bytes = Float64Array.from(flat.workspaceBytes);
-  const isThere = Uint8Array.from(graph.tensors, ({ role }) =>
-    role === "weight" || role === "state" || role === "input" ? 1 : 0,
-  );
+  const isThere = Uint8Array.from(graph.tensors, ({ role }) => (existsBefore(role) ? 1 : 0));
   graph.kernels.forEach(({ outputs }, k) => {
     for (const t of outputs) {
       if (isThere[t] === 0) bytes[k] = (bytes[k] as number) + (graph.tensors[t]?.bytes ?? 0);

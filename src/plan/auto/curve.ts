@@ -77,6 +77,27 @@ export class Curve {
     return best;
   }
 
+  /** The maximum over all. */
+  get highest(): number {
+    return this.#max[1] as number;
+  }
+
+  /** The first k of that maximum. */
+  get peak(): number {
+    const size = this.#size;
+    const max = this.#max;
+    let node = 1;
+    while (node < size) node = (max[2 * node] as number) >= (max[2 * node + 1] as number) ? 2 * node : 2 * node + 1;
+    return node - size - 1;
+  }
+
+  at(k: number): number {
+    let node = k + this.#size + 1;
+    let value = this.#max[node] as number;
+    for (node >>= 1; node > 0; node >>= 1) value += this.#added[node] as number;
+    return value;
+  }
+
   #pull(node: number): void {
     const max = this.#max;
     const left = max[2 * node] as number;

@@ -12,7 +12,7 @@ import { Execution, ON_HOST, ON_SPILL } from "../execution.ts";
 import type { Lists } from "../flat.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Machine } from "../policy.ts";
-import { bucketed } from "./buckets.ts";
+import { bucketed } from "../buckets.ts";
 import type { Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";
 import { AHEAD, AWAY, BACK, KEEP, Layout, PENDING, TO_HOST, TO_SPILL } from "./layout.ts";

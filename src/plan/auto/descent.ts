@@ -5,14 +5,13 @@
  */
 import type { Lives } from "./recompute-lives.ts";
 import {
+  decideAt,
   FINE,
   type PriceOptions,
   priceDescent,
   restore,
-  setPrices,
   type Snapshot,
   snapshot,
-  sweep,
 } from "./recompute-prices.ts";
 
 export interface Descended {
@@ -56,10 +55,7 @@ export function descend(lives: Lives, budgetBytes: number, measure: (level: Desc
     if (low === undefined || high === undefined) continue;
     const price = low.price.map((ms, k) => Math.sqrt(ms * (high.price[k] as number)));
     restore(lives, low.pairs);
-    setPrices(lives, price);
-    sweep(lives);
-    sweep(lives);
-    measure({ price, pairs: snapshot(lives) });
+    measure({ price, pairs: decideAt(lives, price) });
   }
   return isComplete;
 }

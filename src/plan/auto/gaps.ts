@@ -4,8 +4,9 @@
  */
 import type { Graph, GraphTensor } from "../../graph/graph.ts";
 import { existsAfter, existsBefore } from "../../graph/lifetimes.ts";
-import { bucketed } from "./buckets.ts";
+import { bucketed } from "../buckets.ts";
 import { type FlatGraph, flatten, type Lists } from "../flat.ts";
+import type { Machine } from "../policy.ts";
 
 /** Flat arrays over gaps, ordered by `from`. */
 export interface Gaps {
@@ -107,21 +108,16 @@ export function problemOf(graph: Graph, isLastResort = false): Problem {
   for (let k = 0; k < n; k++) kept[k]! += workspaceBytes[k] as number;
   const restMs = new Float64Array(n + 1);
   for (let k = n - 1; k >= 0; k--) restMs[k] = (restMs[k + 1] as number) + (ms[k] as number);
-  const gaps = gapsOf(found, bytes, n);
-  const opening = new Int32Array(n + 1);
-  for (let g = 0; g < gaps.count; g++) {
-    const k = (gaps.from[g] as number) + 1;
-    opening[k]! += 1;
-  }
-  for (let k = 0; k < n; k++) opening[k + 1]! += opening[k] as number;
+  const byFrom = bucketed(Int32Array.from(found.froms), n + 1, 1);
   return {
     graph,
     flat,
-    gaps,
+    gaps: gapsOf(found, byFrom.items, bytes, n),
     keptBytes: kept.subarray(0, n),
     freeBytes: free.subarray(0, n),
     dying: dyingAt(mortal, deaths, n),
-    opening,
+    // Those that open after kernel k - 1 or earlier.
+    opening: byFrom.start.subarray(1),
     oracleMs: restMs[0] as number,
     restMs,
   };
@@ -166,10 +162,14 @@ export function markPairs({ gaps, opening, flat }: Problem, chosen: Uint8Array):
   }
 }
 
-/** Sorts the gaps by `from` and links those of the same version. */
-function gapsOf({ tensors, froms, tos, writers }: Found, bytes: Float64Array, kernelCount: number): Gaps {
+/** Puts the gaps in this order, which is by `from`, and links those of the same version. */
+function gapsOf(
+  { tensors, froms, tos, writers }: Found,
+  order: Int32Array,
+  bytes: Float64Array,
+  kernelCount: number,
+): Gaps {
   const count = tensors.length;
-  const order = bucketed(Int32Array.from(froms), kernelCount + 1, 1).items;
   const tensor = new Int32Array(count);
   const from = new Int32Array(count);
   const to = new Int32Array(count);
@@ -223,4 +223,10 @@ export function fillDeviceBytes({ gaps, keptBytes, flat }: Problem, chosen: Uint
     sum += bytes[k] as number;
     bytes[k] = sum + (keptBytes[k] as number);
   }
+}
+
+/** A budget between the device's, at share 0, and what the graph takes when nothing leaves, at 1. */
+export function targetBytes({ keptBytes }: Problem, { deviceBytes }: Machine, share: number): number {
+  const peak = keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
+  return deviceBytes + share * (peak - deviceBytes);
 }

@@ -4,19 +4,21 @@
  * decides for itself whether it is run again; the cover of what is left tells new prices.
  */
 import type { Graph } from "../../graph/graph.ts";
+import { msPerByte } from "../execution.ts";
 import type { Machine } from "../policy.ts";
+import { planOf, stages } from "./attempt.ts";
 import { gapIntervals, gapPrices } from "./copy-costs.ts";
 import { dropRates } from "./drop-rates.ts";
 import { fewestBytes, type FewestBytes } from "./fewest-bytes.ts";
 import { flip, type Flippable } from "./flips.ts";
-import { type Problem, problemOf } from "./gaps.ts";
+import { type Problem, problemOf, targetBytes } from "./gaps.ts";
 import type { JointOptions, JointPlan } from "./joint.ts";
 import { improveFrom, startOffloads } from "./offload.ts";
 import { planRecompute, toPairs, toReruns } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
 import { type Model, recomputeModel } from "./recompute-model.ts";
-import { setPrices, snapshot, type Snapshot, sweep } from "./recompute-prices.ts";
-import { originalSteps, rewrite, type Rewritten } from "./rewrite.ts";
+import { decideAt, snapshot, type Snapshot } from "./recompute-prices.ts";
+import { rewrite, type Rewritten } from "./rewrite.ts";
 
 interface Scored extends Flippable {
   readonly rewritten: Rewritten;
@@ -33,9 +35,7 @@ export function planBlocking(graph: Graph, machine: Machine, options: JointOptio
   const { problem, rewritten } = flip(priced, model, options, (pairs) => score(graph, model, machine, pairs));
   const { search, point, stepMs } = startOffloads(problem, machine, goalMs, limitMs);
   if (point === null) return null;
-  const improved = improveFrom(search, point, stepMs, options);
-  const decoded = search.evaluate(improved.point);
-  return { steps: originalSteps(rewritten, search.steps()), stepMs: decoded.stepMs };
+  return planOf({ search, rewritten }, improveFrom(search, point, stepMs, options).point);
 }
 
 function cheapest(scored: readonly (Scored | null)[]): Scored | null {
@@ -45,10 +45,10 @@ function cheapest(scored: readonly (Scored | null)[]): Scored | null {
 /** Recomputation down to the budget, and half of the way; the rest is copied. */
 function byRecompute(graph: Graph, model: Model, machine: Machine, { seed }: JointOptions): (Scored | null)[] {
   if (graph.kernels.length > SMALL) return [];
-  const peak = problemOf(graph).keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
+  const problem = problemOf(graph);
   return TARGETS.map((share) => {
-    const target = machine.deviceBytes + share * (peak - machine.deviceBytes);
-    return score(graph, model, machine, toPairs(model, planRecompute(graph, target, { effort: 0, seed }).choice));
+    const { choice } = planRecompute(graph, targetBytes(problem, machine, share), { effort: 0, seed });
+    return score(graph, model, machine, toPairs(model, choice));
   });
 }
 
@@ -58,17 +58,14 @@ const TARGETS: readonly number[] = [0, 0.5];
 /** Prices are averages of all so far, so that they settle; they start where a byte costs the cheaper of copying and building. */
 function byPrices(graph: Graph, model: Model, machine: Machine, { levels, goalMs }: JointOptions): Scored | null {
   const lives = new Lives(model);
-  lives.copyRate = 1 / (machine.offloadGBps * 1e6) + 1 / (machine.prefetchGBps * 1e6);
+  lives.copyRate = msPerByte(machine.offloadGBps) + msPerByte(machine.prefetchGBps);
   const whole = problemOf(graph);
   const price = gapPrices(whole, machine, gapIntervals(whole, machine, dropRates(whole, machine).rate))?.slice();
   if (price === undefined) return null;
   let best: Scored | null = null;
   let before = snapshot(lives);
   for (let level = 0; level < Math.min(levels, MAX_LEVELS); level++) {
-    setPrices(lives, price);
-    sweep(lives);
-    sweep(lives);
-    const pairs = snapshot(lives);
+    const pairs = decideAt(lives, price);
     const isSame = level > 0 && pairs.length === before.length && pairs.every((value, i) => value === before[i]);
     before = pairs;
     const found: Scored | null = isSame ? best : score(graph, model, machine, pairs);
@@ -109,14 +106,7 @@ function stagePrices({ problem, rewritten, gaps, hurt }: Scored, machine: Machin
 }
 
 /** What is there during a stage is there during each of its re-runs. */
-function addByStage(
-  sum: Float64Array,
-  { originalKernel, isRecompute }: Rewritten,
-  price: Float64Array,
-  by: number,
-): void {
-  for (let i = originalKernel.length - 1, stage = 0; i >= 0; i--) {
-    if (isRecompute[i] === 0) stage = originalKernel[i] as number;
-    sum[stage]! += by * (price[i] as number);
-  }
+function addByStage(sum: Float64Array, rewritten: Rewritten, price: Float64Array, by: number): void {
+  const stageOf = stages(rewritten);
+  for (let i = stageOf.length - 1; i >= 0; i--) sum[stageOf[i] as number]! += by * (price[i] as number);
 }

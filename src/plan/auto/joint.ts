@@ -5,17 +5,18 @@
  * elsewhere they fall.
  */
 import type { Graph } from "../../graph/graph.ts";
+import { msPerByte } from "../execution.ts";
 import type { PlanStep } from "../plan.ts";
 import { canMove, type Machine } from "../policy.ts";
-import { type Attempt, type Found, type Setting, tryOut } from "./attempt.ts";
+import { type Attempt, type Found, planOf, type Setting, tryOut } from "./attempt.ts";
 import { type Descended, descend } from "./descent.ts";
 import { flip } from "./flips.ts";
-import { problemOf } from "./gaps.ts";
+import { problemOf, targetBytes } from "./gaps.ts";
 import { improveFrom, type OffloadOptions, type OffloadPlan, planOffloads } from "./offload.ts";
 import { planRecompute, toPairs } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
 import { recomputeModel } from "./recompute-model.ts";
-import { restore, setPrices, snapshot, sweep } from "./recompute-prices.ts";
+import { decideAt, restore } from "./recompute-prices.ts";
 import { originalSteps, rewrite } from "./rewrite.ts";
 
 export interface JointOptions {
@@ -126,7 +127,7 @@ class Joint {
     const { machine } = this.#setting;
     const { levels } = this.#options;
     // What a byte costs on the link, ms; without a link, any start will do.
-    const rate = canMove(machine) ? 1 / (Math.min(machine.offloadGBps, machine.prefetchGBps) * 1e6) : 1e-9;
+    const rate = canMove(machine) ? msPerByte(Math.min(machine.offloadGBps, machine.prefetchGBps)) : 1e-9;
     let [at, rise] = [from, FIRST_RISE];
     for (let level = 0; level < levels && rise > LAST_RISE && !this.#isThere; level++) {
       const isLate = level >= levels * EXPLORING;
@@ -134,10 +135,7 @@ class Joint {
       if (at.hurt === null) at = this.#note(at, tryOut(this.#setting, at.pairs, FEW_TRIALS));
       raise(price, at.hurt as Float64Array, rate, Number.isFinite(at.stepMs) ? rise : RISE_TO_FIT);
       restore(this.#lives, at.pairs);
-      setPrices(this.#lives, price);
-      sweep(this.#lives);
-      sweep(this.#lives);
-      const pairs = snapshot(this.#lives);
+      const pairs = decideAt(this.#lives, price);
       const next = this.#note({ price, pairs }, tryOut(this.#setting, pairs, FEW_TRIALS));
       const helps = next.stepMs <= at.stepMs * (1 + 1e-9);
       rise = helps ? Math.min(1, rise * LONGER) : Math.max(isLate ? 0 : FIRST_RISE, rise * SHORTER);
@@ -148,9 +146,7 @@ class Joint {
   /** Recomputation searched down to a budget between the device's, at 0, and the peak, at 1. */
   tryTarget(share: number): void {
     const { graph, model, machine } = this.#setting;
-    const peak = problemOf(graph).keptBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
-    const target = machine.deviceBytes + share * (peak - machine.deviceBytes);
-    const { choice } = planRecompute(graph, target, {
+    const { choice } = planRecompute(graph, targetBytes(problemOf(graph), machine, share), {
       effort: 0,
       insists: !canMove(machine),
       seed: this.#options.seed,
@@ -171,8 +167,7 @@ class Joint {
     if (this.#best === null) return null;
     const { search, point, stepMs, rewritten } = this.#best;
     const improved = moves === 0 ? point : improveFrom(search, point, stepMs, { ...this.#options, moves }).point;
-    const decoded = search.evaluate(improved);
-    return { steps: originalSteps(rewritten, search.steps()), stepMs: decoded.stepMs };
+    return planOf({ search, rewritten }, improved);
   }
 
   #note(level: Descended, { found, hurt }: Attempt): Level {

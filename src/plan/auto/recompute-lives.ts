@@ -8,10 +8,10 @@
  *
  *   stage s = re-runs before kernel s, in the order of the first pass, then kernel s itself
  */
-import type { Curve } from "./recompute-curve.ts";
+import { firstFrom } from "../ascending.ts";
+import type { Curve } from "./curve.ts";
 import { Memory } from "./recompute-memory.ts";
 import { type Model, rerunMs } from "./recompute-model.ts";
-import { firstFrom } from "./recompute-stage.ts";
 
 /** What a choice of re-runs means for every tensor, its price, and its memory (recompute-memory.ts). */
 export class Lives {

@@ -2,14 +2,14 @@
  * The bytes that a choice of re-runs takes on the device, stage by stage: kept up to date under single additions and removals where
  * that is asked for, as prices alone need no curve.
  */
-import { Curve, Steps } from "./recompute-curve.ts";
+import { Curve } from "./curve.ts";
 import { stagePeak, type Touches } from "./recompute-stage.ts";
 
 /** Invariant: while it follows, the curves are exact for stages that are not in `dirty`. */
 export class Memory {
   /** Highest bytes at each stage, without pinned ones; bytes carried into each stage. */
   readonly peaks: Curve;
-  private readonly carried: Steps;
+  private readonly carried: Curve;
   /** Count of kernels looked at to keep the curve up to date: what a search pays for, as a measure of effort. */
   work = 0;
   private readonly touches: Touches;
@@ -22,15 +22,15 @@ export class Memory {
     const { kernelCount: n, tensorCount } = touches.model;
     this.touches = touches;
     this.peaks = new Curve(n);
-    this.carried = new Steps(n + 1);
+    this.carried = new Curve(n + 1);
     this.isDirty = new Uint8Array(n + 1);
     this.lastTouch = new Int32Array(tensorCount);
   }
 
   follow(): void {
     const carried = this.carriedNow();
-    this.carried.load(carried);
-    this.peaks.load(this.peaksOver(carried));
+    this.carried.reset(carried);
+    this.peaks.reset(this.peaksOver(carried));
     this.follows = true;
     this.settle();
   }
@@ -47,13 +47,15 @@ export class Memory {
   /** Highest bytes of all, weights included. */
   peakBytes(): number {
     this.settle();
-    return this.peaks.max() + this.touches.model.pinnedBytes;
+    return this.peaks.highest + this.touches.model.pinnedBytes;
   }
 
   settle(): void {
     for (const stage of this.dirty) {
       this.isDirty[stage] = 0;
-      if (this.follows) this.peaks.set(stage, this.stagePeak(stage, this.carried.at(stage)));
+      if (!this.follows) continue;
+      const change = this.stagePeak(stage, this.carried.at(stage)) - this.peaks.at(stage);
+      if (change !== 0) this.peaks.add(stage, stage + 1, change);
     }
     this.dirty.length = 0;
   }
@@ -63,8 +65,8 @@ export class Memory {
     const bytes = sign * this.touches.model.bytes[t]!;
     if (bytes === 0 || !this.follows) return;
     const from = this.touches.stages[t]![i - 1]!;
-    this.peaks.addTo(from + 1, to - 1, bytes);
-    this.carried.addTo(from + 1, to, bytes);
+    this.peaks.add(from + 1, to, bytes);
+    this.carried.add(from + 1, to + 1, bytes);
     this.touch(from);
     this.touch(to);
   }

@@ -131,7 +131,15 @@ function raise(
   }
 }
 
-export function setPrices(lives: Lives, price: Float64Array): void {
+/** Lets every unit decide at these prices of a byte; twice, as some decide by what others have decided. */
+export function decideAt(lives: Lives, price: Float64Array): Snapshot {
+  setPrices(lives, price);
+  sweep(lives);
+  sweep(lives);
+  return snapshot(lives);
+}
+
+function setPrices(lives: Lives, price: Float64Array): void {
   const before = lives.priceBefore;
   let sum = 0;
   for (let k = 0; k < price.length; k++) {

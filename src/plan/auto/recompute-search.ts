@@ -46,7 +46,7 @@ export function repair(lives: Lives, budget: number, tries: number): boolean {
   for (let step = 0; step < tries; step++) {
     const peakBytes = lives.peakBytes();
     if (peakBytes <= budget) return true;
-    const peak = lives.peaks.argmax();
+    const peak = lives.peaks.peak;
     const options: { unit: number; stage: number; rate: number }[] = [];
     for (const unit of useful) {
       const stage = dropOver(lives, unit, peak);
@@ -58,7 +58,7 @@ export function repair(lives: Lives, budget: number, tries: number): boolean {
     let done = false;
     for (const { unit, stage } of options) {
       trial.build(unit, stage);
-      done = lives.peakBytes() < peakBytes || (lives.peakBytes() === peakBytes && lives.peaks.argmax() !== peak);
+      done = lives.peakBytes() < peakBytes || (lives.peakBytes() === peakBytes && lives.peaks.peak !== peak);
       if (done) trial.commit();
       else trial.rollback();
       if (done) break;
@@ -137,7 +137,7 @@ function perturb(trial: Trial, useful: readonly number[], random: () => number):
       return;
     }
   }
-  const stage = lives.peaks.argmax();
+  const stage = lives.peaks.peak;
   dropSomething(trial, useful, Number.POSITIVE_INFINITY, random, stage);
 }
 
@@ -147,7 +147,7 @@ function dropSomething(
   useful: readonly number[],
   excess: number,
   random: () => number,
-  peak = trial.lives.peaks.argmax(),
+  peak = trial.lives.peaks.peak,
 ): boolean {
   const { lives } = trial;
   const { model } = lives;

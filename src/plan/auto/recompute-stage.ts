@@ -2,6 +2,7 @@
  * Inside one stage: the re-runs before a kernel, in the order of the first pass, and the kernel itself. What a re-run builds is
  * freed as soon as nothing in the stage or after it reads it.
  */
+import { firstFrom } from "../ascending.ts";
 import type { Model } from "./recompute-model.ts";
 
 export interface Touches {
@@ -55,16 +56,4 @@ function kernelsOf({ units }: Model, again: readonly number[], stage: number): n
   order.sort((a, b) => a - b);
   order.push(stage);
   return order;
-}
-
-/** Position of the first value of an ascending list that is at least `value`. */
-export function firstFrom(list: readonly number[], value: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (list[middle]! >= value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

@@ -1,4 +1,5 @@
 /** Sums that sizes can make. Tensors move whole, so at least the next such sum has to. */
+import { firstFrom } from "../ascending.ts";
 
 /** Distinct sums that are kept track of; beyond, only what all sizes are multiples of. */
 const MAX_SUMS = 256;
@@ -44,13 +45,7 @@ export class SubsetSums {
     if (need <= 0) return 0;
     const sums = this.#sums;
     if (sums.length === 0) return Math.ceil(need / this.#unit) * this.#unit;
-    let [low, high] = [0, sums.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((sums[middle] as number) >= need) high = middle;
-      else low = middle + 1;
-    }
-    return sums[low] as number;
+    return sums[firstFrom(sums, need)] as number;
   }
 }
 

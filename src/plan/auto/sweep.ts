@@ -2,7 +2,7 @@
  * Which gaps to use so that the bytes fit, time aside: Belady's rule for caches. Walk the kernels; where too much is on the
  * device, take out the open gap that is worth most. Then give back what turned out not to be needed, the shortest first.
  */
-import { bucketed } from "./buckets.ts";
+import { bucketed } from "../buckets.ts";
 import { Curve } from "./curve.ts";
 import { fillDeviceBytes, isPaired, markPairs, type Problem } from "./gaps.ts";
 import { Heap } from "./heap.ts";

@@ -7,21 +7,19 @@ import type { Graph, KernelIndex } from "../../graph/graph.ts";
 import { layersOf } from "../../graph/layers.ts";
 import { existsAfter, lifetimes } from "../../graph/lifetimes.ts";
 import { recomputeUnits } from "../recompute-units.ts";
-import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { Policy } from "../policy.ts";
 import { type Recompute, weave } from "../steps.ts";
+import { oneWay } from "./one-way.ts";
 
-export const checkpoint: Policy = {
-  name: "checkpoint",
-  summary: "keep every √n-th layer's output, recompute the rest; nothing moves",
-  passthrough: false,
-  mayOffload: false,
-  firstIteration: "keep",
-  decide(graph, machine) {
-    const steps = weave(graph, [], segmentRecomputes(graph));
-    return { steps, chosen: "checkpoint", fits: fitsDryRun(dryRun(graph, steps), machine) };
+export const checkpoint: Policy = oneWay(
+  {
+    name: "checkpoint",
+    summary: "keep every √n-th layer's output, recompute the rest; nothing moves",
+    mayOffload: false,
+    firstIteration: "keep",
   },
-};
+  (graph) => weave(graph, [], segmentRecomputes(graph)),
+);
 
 /** What runs again for one tensor. */
 interface Chain {

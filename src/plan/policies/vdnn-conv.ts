@@ -4,10 +4,10 @@
  */
 import type { Graph } from "../../graph/graph.ts";
 import { isConvolution } from "../../graph/layers.ts";
-import { dryRun, fitsDryRun } from "../ledger.ts";
 import type { Policy } from "../policy.ts";
 import { weave } from "../steps.ts";
 import { forwardGaps, type Gap, scheduleTransfers } from "../transfers.ts";
+import { oneWay } from "./one-way.ts";
 
 /** The gaps of tensors that a convolution reads in the forward pass. */
 export function convolutionGaps(graph: Graph): Gap[] {
@@ -17,14 +17,7 @@ export function convolutionGaps(graph: Graph): Gap[] {
   return forwardGaps(graph).filter(({ tensor }) => readByConvolution.has(tensor));
 }
 
-export const vdnnConv: Policy = {
-  name: "vdnn-conv",
-  summary: "offload the inputs of convolutions only",
-  passthrough: false,
-  mayOffload: true,
-  firstIteration: "keep",
-  decide(graph, machine) {
-    const steps = weave(graph, scheduleTransfers(graph, convolutionGaps(graph)));
-    return { steps, chosen: "vdnn-conv", fits: fitsDryRun(dryRun(graph, steps), machine) };
-  },
-};
+export const vdnnConv: Policy = oneWay(
+  { name: "vdnn-conv", summary: "offload the inputs of convolutions only", mayOffload: true, firstIteration: "keep" },
+  (graph) => weave(graph, scheduleTransfers(graph, convolutionGaps(graph))),
+);

@@ -19,6 +19,9 @@ test("a curve finds the maxima that a plain array has", () => {
         const [low, high] = [(from + to) >> 1, Math.min(start.length, ((from + to) >> 1) + 2)];
         expect(curve.max(low, high)).toBe(Math.max(Number.NEGATIVE_INFINITY, ...plain.slice(low, high)));
         expect(curve.max(from, to)).toBe(Math.max(Number.NEGATIVE_INFINITY, ...plain.slice(from, to)));
+        const highest = Math.max(...plain);
+        expect([curve.highest, curve.peak]).toEqual([highest, plain.indexOf(highest)]);
+        if (from < plain.length) expect(curve.at(from)).toBe(plain[from]);
       }
     }),
     { numRuns: 1000 },

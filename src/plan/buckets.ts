@@ -1,5 +1,5 @@
 /** Things by a kernel of theirs, in one pass and without sorting. */
-import type { Lists } from "../flat.ts";
+import type { Lists } from "./flat.ts";
 
 /** List k holds those with `kernel + shift = k`. */
 export function bucketed(kernels: Int32Array, count: number, shift: number): Lists {
