@@ -11,6 +11,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: [...configDefaults.exclude, ...(native ? [] : ["test/native/**"])],
+    globalSetup: "test/support/temporary-directory.ts",
     pool: "forks",
     isolate: true,
     maxWorkers: 2,

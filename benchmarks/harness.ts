@@ -1,5 +1,5 @@
 /** What all benchmarks share: statistics, the environment, trials in child processes, the result file and the table. */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import * as os from "node:os";
@@ -146,6 +146,23 @@ export async function runChild<T>(
   return { ok: true, value: JSON.parse(output.trimEnd().split("\n").at(-1) ?? "") as T };
 }
 
+/**
+ * A benchmark that is stopped must not leave a child behind that keeps the machine busy.
+ *
+ * @returns to be called when the child has ended
+ */
+export function takeAlong(child: ChildProcess): () => void {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    child.kill();
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  for (const signal of signals) process.once(signal, onSignal);
+  return () => {
+    for (const signal of signals) process.removeListener(signal, onSignal);
+  };
+}
+
 export async function runProgram(
   program: string,
   args: readonly string[],
@@ -157,13 +174,7 @@ export async function runProgram(
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "2", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // A benchmark that is stopped must not leave a trial behind that keeps the machine busy.
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    child.kill();
-    process.exit(signal === "SIGINT" ? 130 : 143);
-  };
-  for (const signal of signals) process.once(signal, onSignal);
+  const letGo = takeAlong(child);
   let output = "";
   let errors = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -174,7 +185,7 @@ export async function runProgram(
       resolve(code === 0 ? null : `ended by ${signal ?? `exit code ${String(code)}`}`),
     );
   });
-  for (const signal of signals) process.removeListener(signal, onSignal);
+  letGo();
   // A thrown error's message may have several lines, and ends where its stack begins.
   const said = /^\w*Error\b[^]*?(?=\n {4}at )/m.exec(errors)?.[0].replaceAll("\n", " ");
   const failure = end === null || said === undefined ? end : `${said.slice(0, 400)} (${end})`;

@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import type { BackendName } from "../src/backends/load.ts";
-import { environment, type Outcome, progress, publish, ROOT, runAsProgram, runProgram } from "./harness.ts";
+import { environment, type Outcome, progress, publish, ROOT, runAsProgram, runProgram, takeAlong } from "./harness.ts";
 import { backendOption, choices, integer, readOptions } from "./options.ts";
 import { type PeerNet, type PeersResult, peersTables, type PyTorchDocument } from "./peers-result.ts";
 import { SPEED_MODES, type SpeedResult } from "./speed-result.ts";
@@ -38,9 +38,11 @@ async function runPyTorch(
     env: { ...process.env, PYTHONPATH: options.pythonpath },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const letGo = takeAlong(child);
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   const [code] = (await once(child, "close")) as [number | null];
+  letGo();
   if (code !== 0)
     throw new Error(`peers/pytorch.py ended with exit code ${code}; see peers/README.md for what it needs`);
   return JSON.parse(output) as PyTorchDocument;
@@ -49,6 +51,9 @@ async function runPyTorch(
 /** In a process of its own, which PyTorch's has its memory back from. */
 async function runSpeed(backend: BackendName, net: string, rounds: string, folder: string): Promise<SpeedResult> {
   const directory = mkdtempSync(path.join(tmpdir(), "vdnn-peers-"));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  // A signal ends the process without coming back here.
+  process.once("exit", remove);
   const file = path.join(directory, "speed.json");
   try {
     const args = ["--backend", backend, "--nets", net, "--rounds", rounds, "--modes", SPEED_MODES.join(",")];
@@ -56,7 +61,8 @@ async function runSpeed(backend: BackendName, net: string, rounds: string, folde
     if (failure !== null) throw new Error(`speed.ts: ${failure}`);
     return JSON.parse(readFileSync(file, "utf8")) as SpeedResult;
   } finally {
-    rmSync(directory, { recursive: true });
+    remove();
+    process.removeListener("exit", remove);
   }
 }
 

@@ -16,6 +16,7 @@ import math
 import os
 import platform
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -219,13 +220,13 @@ def summarize(samples, plain):
     }
 
 
-def measure_memory(name, arguments):
+def measure_memory(name, arguments, folder):
     """Highest resident set of a process that does nothing but train three steps under one variant."""
     memory = {}
     for variant in VARIANTS:
         command = [sys.executable, __file__, "--child", variant, "--nets", name, "--threads", str(arguments.threads)]
-        if arguments.folder:
-            command += ["--folder", arguments.folder]
+        # Inside this process's own folder, which goes with it even if a child is killed.
+        command += ["--folder", folder]
         child = subprocess.run(command, check=True, stdout=subprocess.PIPE)
         memory[variant] = json.loads(child.stdout)
         print(f"{name}: {variant} {memory[variant]['maxRssBytes'] / 2**20:.0f} MiB", file=sys.stderr)
@@ -269,6 +270,8 @@ def main():
     if arguments.rounds < 1:
         parser.error(f"--rounds: expected at least 1, got {arguments.rounds}")
     torch.set_num_threads(arguments.threads)
+    # By an exception, so that the folder is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     with tempfile.TemporaryDirectory(prefix="vdnn-peers-", dir=arguments.folder) as folder:
         if arguments.child:
@@ -277,7 +280,7 @@ def main():
         results = []
         for name in nets:
             # Memory first: its children then start from a parent that holds little.
-            memory = measure_memory(name, arguments)
+            memory = measure_memory(name, arguments, folder)
             results.append({"net": name, **NETS[name], "time": measure_time(name, arguments.rounds, folder), "memory": memory})
     document = {"schema": "vdnn-peers/1", "peer": "pytorch", "environment": environment(), "rounds": arguments.rounds}
     json.dump({**document, "results": results}, sys.stdout, indent=2)

@@ -1,17 +1,20 @@
 /** Energy tables: those that come with vdnn keep their own format, and a bad one is refused with the field's name. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { energyOf } from "../../src/accelerator/account.ts";
 import { ACCELERATOR_ENERGY, energyNamed, MAC_UNIT_PJ } from "../../src/accelerator/energy-data.ts";
 import { checkEnergy, readEnergy } from "../../src/accelerator/energy-file.ts";
 
 const table = ACCELERATOR_ENERGY[0] as (typeof ACCELERATOR_ENERGY)[number];
 
+const folder = mkdtempSync(path.join(tmpdir(), "vdnn-energy-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 function fileOf(text: string): string {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), "vdnn-energy-")), "table.json");
+  const file = path.join(folder, "table.json");
   writeFileSync(file, text);
   return file;
 }

@@ -49,15 +49,21 @@ export function buildProgram(): Program {
   mkdirSync(join(ROOT, "out"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, "out", "cli-"));
   const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  execFileSync(process.execPath, [compiler, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], {
-    stdio: "inherit",
-  });
+  const remove = (): void => rmSync(folder, { recursive: true });
+  try {
+    execFileSync(process.execPath, [compiler, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], {
+      stdio: "inherit",
+    });
+  } catch (error) {
+    remove();
+    throw error;
+  }
   const main = join(folder, "main.js");
   return {
     main,
     register: join(folder, "register.js"),
     vdnn: (args, options) => node([main, ...args], options),
-    remove: () => rmSync(folder, { recursive: true }),
+    remove,
   };
 }
 

@@ -22,8 +22,7 @@ import { virtualizeOn } from "../../src/runtime/virtualize.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 
 const why = await whyNoWebGpu();
-const directory = mkdtempSync(join(tmpdir(), "vdnn-awaited-"));
-afterAll(() => rmSync(directory, { recursive: true }));
+let directory: string;
 
 const PLATFORM: Platform = {
   adapters: NODE_ADAPTERS,
@@ -48,8 +47,10 @@ type Minimize = (optimizer: tfjs.Optimizer, loss: () => tfjs.Scalar, weights: tf
 describe.skipIf(why !== undefined)("a spill tier that has to be awaited", () => {
   let tf: TensorFlow;
   beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), "vdnn-awaited-"));
     ({ tf } = await loadTensorFlow("webgpu"));
   });
+  afterAll(() => rmSync(directory, { recursive: true }));
 
   /** A chain of dense layers under Adam. @returns the bytes of weights and optimizer state, read when `end` has resolved */
   async function train(minimize: Minimize, end: () => Promise<void>): Promise<Buffer[]> {
