@@ -10,7 +10,7 @@ import * as util from "node:util";
 import { VdnnError } from "../errors.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import { registerWasmTrainingKernels } from "./wasm-kernels.ts";
-import { NO_ADAPTER, provideWebGpu } from "./webgpu-loader.ts";
+import { NO_ADAPTER, provideWebGpu, type WebGpuAdapter } from "./webgpu-loader.ts";
 
 export type BackendName = "tensorflow" | "wasm" | "webgpu" | "cpu";
 
@@ -26,6 +26,8 @@ export interface LoadedBackend {
   readonly packageName: string;
   /** Version of libtensorflow, for the native packages. */
   readonly tensorflowVersion?: string;
+  /** What `webgpu` computes on. */
+  readonly adapter?: WebGpuAdapter;
 }
 
 export interface BackendProbe {
@@ -124,13 +126,13 @@ async function startPortable(backend: "wasm" | "cpu"): Promise<LoadedBackend> {
 async function startWebGpu(): Promise<LoadedBackend> {
   const [packageName = ""] = PACKAGES.webgpu;
   try {
-    await provideWebGpu();
+    const adapter = await provideWebGpu();
     // The backend looks for WebGPU when it is loaded.
     const tf = require("@tensorflow/tfjs") as TensorFlow;
     require(packageName);
     silenceBanner(tf);
     if (!(await tf.setBackend("webgpu"))) throw new Error("it did not start");
-    return { tf, backend: "webgpu", packageName };
+    return { tf, backend: "webgpu", packageName, adapter };
   } catch (cause) {
     throw unavailable("webgpu", packageName, messageOf(cause), cause);
   }
@@ -183,18 +185,17 @@ async function probe(backend: BackendName, packageName: string): Promise<Backend
     util.isArray ??= Array.isArray;
     const [tfjs, name, backendName, loader] = process.argv.slice(1);
     const provided = backendName === "webgpu" ? import(loader).then(({ provideWebGpu }) => provideWebGpu()) : Promise.resolve();
-    provided.then(async () => {
+    provided.then(async (adapter) => {
       const tf = require(tfjs);
       require(name);
       const started = await tf.setBackend(backendName);
       const product = await tf.matMul(tf.ones([8, 4]), tf.ones([4, 8])).data();
       const backend = tf.backend();
-      const { vendor, architecture } = backend.adapterInfo ?? {};
       process.stdout.write(JSON.stringify({
         works: started && product.every((value) => value === 4),
-        device: backend.isUsingGpuDevice || (vendor !== undefined && architecture !== "swiftshader") ? "GPU" : "CPU",
+        device: backend.isUsingGpuDevice || adapter?.isSoftware === false ? "GPU" : "CPU",
         tensorflowVersion: backend.binding?.TF_Version,
-        adapter: vendor === undefined ? undefined : (vendor + " " + architecture).trim(),
+        adapter: adapter?.name,
       }));
     });`;
   const env = { ...process.env, NODE_OPTIONS: "", TF_CPP_MIN_LOG_LEVEL: "2" };
@@ -211,7 +212,7 @@ async function probe(backend: BackendName, packageName: string): Promise<Backend
     return { backend, packageName, ...(JSON.parse(stdout) as { works: boolean }) };
   } catch (error) {
     const { stderr = "", signal, code } = error as { stderr?: string; signal?: string; code?: unknown };
-    const thrown = /^\w*Error: (.*)$/m.exec(stderr)?.[1];
+    const thrown = /^\w*Error(?: \[\w+\])?: (.*)$/m.exec(stderr)?.[1];
     const reason = thrown ?? `loading it ended with ${signal ?? `exit code ${String(code)}`}`;
     return { backend, packageName, works: false, reason, remedy: remedyFor(packageName, reason) };
   }

@@ -13,6 +13,7 @@ import { engineOf, type Values, viewAs } from "../runtime/engine.ts";
 import { MIB } from "../units.ts";
 import { adapterFor } from "./index.ts";
 import { type BackendName, loadTensorFlow } from "./load.ts";
+import { submit, type WebGpuBackend } from "./webgpu-device.ts";
 import { NODE_ADAPTERS } from "./node-adapters.ts";
 
 const COPY_BYTES = 64 * MIB;
@@ -48,7 +49,10 @@ export async function measureCopies(name: BackendName): Promise<CopyRates> {
   let tensor = tf.add(start, 1);
   const { dataId } = tensor;
   const { asynchronous } = adapter;
-  const upload = engine.backend as unknown as { getInputTensorIds?(tensors: unknown[]): unknown };
+  const upload = engine.backend as unknown as {
+    getInputTensorIds?(tensors: unknown[]): unknown;
+    uploadToGPU?(dataId: object): void;
+  };
 
   const offloadMs = await medianMs(() =>
     asynchronous === undefined ? adapter.copyOut(dataId, view) : asynchronous.queueCopyOut(dataId).finish(view),
@@ -56,8 +60,12 @@ export async function measureCopies(name: BackendName): Promise<CopyRates> {
   const readMs = await medianMs(
     () => (asynchronous === undefined ? engine.backend.readSync(dataId) : engine.backend.read(tensor.dataId)),
     () => {
+      if (asynchronous === undefined) return undefined;
       // Stock webgpu keeps what was read.
-      if (asynchronous !== undefined) tensor = tf.add(start, 1);
+      if (tensor.dataId !== dataId) tensor.dispose();
+      tensor = tf.add(start, 1);
+      submit(engine.backend as WebGpuBackend);
+      return asynchronous.finish();
     },
   );
   const prefetchMs = await medianMs(
@@ -74,7 +82,10 @@ export async function measureCopies(name: BackendName): Promise<CopyRates> {
       const fresh = tf.tensor(values, shape);
       // tfjs-node uploads when a kernel first asks for the handle.
       upload.getInputTensorIds?.([fresh]);
+      // webgpu too.
+      upload.uploadToGPU?.(fresh.dataId);
       written = fresh;
+      return asynchronous?.finish();
     },
     () => written?.dispose(),
   );
@@ -133,10 +144,10 @@ function slotOf(
 }
 
 /** The median time of `action` in ms, after two warm-up calls; `before` runs outside the measured time. */
-async function medianMs(action: () => unknown, before: () => void = () => {}): Promise<number> {
+async function medianMs(action: () => unknown, before: () => unknown = () => undefined): Promise<number> {
   const samples: number[] = [];
   for (let repetition = -2; repetition < REPETITIONS; repetition++) {
-    before();
+    await before();
     const begin = performance.now();
     await action();
     const elapsed = performance.now() - begin;

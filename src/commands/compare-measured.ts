@@ -1,12 +1,12 @@
 /**
  * Policies compared by real runs of a built-in network, each in a process of its own. Rounds are interleaved: every round runs
  * everything once, so that a machine that slows down meanwhile slows all of it down. Copies between device and host run on
- * the training thread, so there is no overlap to report, and no bound is known.
+ * the training thread, or on the device's queue (webgpu): there is no overlap to report, and no bound is known.
  */
 import type { BackendName } from "../backends/load.ts";
 import type { EnergyTable } from "../simulator/energy-data.ts";
 import { movementPj } from "../simulator/movement.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, formatMs } from "../units.ts";
 import { type AskedBudget, type Budget, resolveBudgets } from "./budgets.ts";
 import type { StepView } from "./compare-page.ts";
 import { type Baseline, type BudgetLine, type CompareRow, NOTHING } from "./comparison.ts";
@@ -57,13 +57,20 @@ export async function measure(options: MeasuredOptions): Promise<Measured> {
     // What failed once would fail again, and cost the time of a round.
     const failed = before.find(({ kind }) => kind !== "trains");
     if (failed !== undefined) return failed;
-    onRun?.(
-      `round ${round + 1} of ${rounds}: ${policy}${budget === undefined ? "" : `, ${formatBytes(budget.deviceBytes)}`}`,
-    );
-    const end = await run(specOf(options, policy, budget), { timeoutMs: options.timeoutMs });
+    const title = `run ${++runs} of ${most} (round ${round + 1} of ${rounds}): ${policy}${budget === undefined ? "" : `, ${formatBytes(budget.deviceBytes)}`}`;
+    onRun?.(title);
+    const end = await run(specOf(options, policy, budget), {
+      timeoutMs: options.timeoutMs,
+      onStep: ({ index, wallMs }) =>
+        onRun?.(`${title}: step ${index + 1} of ${options.training.steps}  ${formatMs(wallMs)}`),
+    });
     ends.set(key, [...before, end]);
     return end;
   };
+  const ownRuns = policies.filter((policy) => !isBaseline(policy)).length;
+  /** Those of a policy that fails once are not repeated. */
+  const most = rounds * (BASELINES.length + asked.length * ownRuns);
+  let runs = 0;
   let budgets: Budget[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const policy of BASELINES) {

@@ -86,7 +86,7 @@ function heading({ subject, machine, baselines, oracleMs, source }: Comparison):
 /** Rounds of the same runs that differ by more than this say that something else kept the machine busy. */
 const BUSY_RATIO = 1.25;
 
-export function caption({ source, energy, rows, oracleRoundsMs = [] }: Comparison): string[] {
+export function caption({ source, backend, energy, rows, oracleRoundsMs = [] }: Comparison): string[] {
   const energyText =
     `energy: of copies (${energy.devicePj} pJ per ${energy.wordBytes * 8}-bit word in device memory, ${energy.hostPj} in host memory` +
     `${energy.linkPj > 0 ? `, ${energy.linkPj} on the link` : "; the link is not counted"})`;
@@ -94,8 +94,10 @@ export function caption({ source, energy, rows, oracleRoundsMs = [] }: Compariso
     const bits = rows.every(({ identical }) => identical !== false);
     return [
       "Measured. step: median of the steps of all runs but the first three, which plan; x oracle: median of the rounds' ratios; peak: of all steps.",
-      "oracle: the faster of stock and liveness, which run without a budget and fit where their peak does. Device copies run on the",
-      "training thread: there is no overlap.",
+      "oracle: the faster of stock and liveness, which run without a budget and fit where their peak does.",
+      backend === "webgpu"
+        ? "Device copies run on the device's queue; how much of them runs beside kernels is not measured here."
+        : "Device copies run on the training thread: there is no overlap.",
       `${energyText}. ${bits ? "Losses and weights have the bits of stock in every run." : "NOT ALL RUNS HAVE THE BITS OF STOCK."}`,
       ...busyText(oracleRoundsMs),
     ];

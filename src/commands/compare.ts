@@ -20,11 +20,15 @@ import { comparePage, plannedView, type StepView } from "./compare-page.ts";
 import type { Comparison } from "./comparison.ts";
 import { outputFile } from "./options.ts";
 import { PLANNED_POLICIES, policiesNamed, RUN_POLICIES } from "./policy-names.ts";
+import { tellSoftware } from "./software-adapter.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 const DEFAULT_GPU = "titan-x";
 const LEARNING_RATE = 0.001;
 const SEED = 1;
+/** Sizes for a software adapter. */
+const SMALL =
+  "--depth 4 --width 8 --image-size 16 --batch 4 --steps 4 --rounds 1 --budgets 50% --policy vdnn-all --policy auto";
 
 /** Compares, prints, and returns the exit code: 1 where a run crashed or took too long, 3 where nothing fits any budget. */
 export async function compare(flags: CompareFlags): Promise<number> {
@@ -116,7 +120,8 @@ async function measured(flags: CompareFlags, { asked, energy, progress, views }:
     import("./trial-process.ts"),
     import("./trial-backend.ts"),
   ]);
-  const backend = await chooseBackend(flags.backend);
+  const { backend, adapter } = await chooseBackend(flags.backend);
+  tellSoftware(adapter, SMALL);
   const sizes = sizesOf(flags);
   const { failure, ...result } = await measure({
     backend,
@@ -149,8 +154,8 @@ async function measured(flags: CompareFlags, { asked, energy, progress, views }:
     );
   }
   const subject = `${network}${sizes.depth === undefined ? "" : `, depth ${sizes.depth}`}, batch ${batch}, ${optimizer}`;
-  const runs = `${rounds} interleaved rounds of ${steps} steps`;
-  return { source: "measured", subject, machine: `backend ${backend}, ${runs}`, energy, reference, ...result };
+  const runs = `${rounds === 1 ? "1 round" : `${rounds} interleaved rounds`} of ${steps} steps`;
+  return { source: "measured", subject, machine: `backend ${backend}, ${runs}`, backend, energy, reference, ...result };
 }
 
 function sizesOf({ depth, width, imageSize, sequenceLength, vocabulary, classes }: CompareFlags) {

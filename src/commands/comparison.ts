@@ -1,4 +1,5 @@
 /** What `vdnn compare` finds out, as data: planned or measured, the same types. */
+import type { BackendName } from "../backends/load.ts";
 import type { EnergyTable } from "../simulator/energy-data.ts";
 import type { TrialOutcome } from "./largest.ts";
 
@@ -51,6 +52,8 @@ export interface Comparison {
   /** In words: network and batch, or the graph's name. */
   readonly subject: string;
   readonly machine: string;
+  /** Measured: what the runs trained on. */
+  readonly backend?: BackendName;
   readonly energy: EnergyTable;
   readonly baselines: readonly Baseline[];
   readonly oracleMs: number;

@@ -12,6 +12,7 @@ import type { VirtualizeOptions } from "../runtime/options.ts";
 import { type DemoRow, renderDemo } from "./demo-table.ts";
 import { demoPage } from "./demo-page.ts";
 import { outputFile } from "./options.ts";
+import { tellSoftware } from "./software-adapter.ts";
 import { createProgress } from "./progress.ts";
 import {
   isIdentical,
@@ -40,12 +41,15 @@ const BUDGETED = ["vdnn-all", "vdnn-conv", "vdnn-dyn", "auto"] as const;
 const CLASSES = 10;
 const SEED = 1;
 const WARM_UP_STEPS = 3;
+/** Sizes for a software adapter. */
+const SMALL = "--network chain --depth 6 --width 8 --image-size 16 --batch 4 --steps 4";
 
 /** Runs and prints it; returns 1 when a result differs from stock's, 3 when a policy does not fit, else 0. */
 export async function demo(flags: DemoFlags): Promise<number> {
   const started = performance.now();
   const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
-  const { tf, backend } = await loadTensorFlow(flags.backend);
+  const { tf, backend, adapter } = await loadTensorFlow(flags.backend);
+  tellSoftware(adapter, SMALL);
   // The same kernels for stock and for vdnn, or the comparison would be of kernels.
   if (backend === "wasm") registerWasmTrainingKernels(tf, { fastInputGradient: true });
   const { depth, width, imageSize } = flags;

@@ -5,7 +5,7 @@
  *   tensorflow   TensorFlow's own allocator is capped at the budget, so that a failure is its own. vdnn's session gets less, by a
  *                headroom: the cap also counts convolutions' scratch memory and what is lost to fragmentation. How much that is
  *                nobody knows before, so where the allocator refuses, more headroom is tried.
- *   wasm, cpu    have no allocator that could be capped there: the session's hard budget decides. Stock has no budget to keep, so its
+ *   others       have no allocator that could be capped there: the session's hard budget decides. Stock has no budget to keep, so its
  *                metered peak is compared with it.
  */
 import type { BackendName } from "../backends/load.ts";
@@ -24,7 +24,7 @@ import type { OptimizerName } from "./optimizers.ts";
 import { policyName, STOCK } from "./policy-names.ts";
 import { cappedAllocator, runTrial, type TrialEnd, type TrialSpec } from "./trial-process.ts";
 import { settledSteps } from "./settled.ts";
-import { median } from "./training.ts";
+import { median, type TrainedStep } from "./training.ts";
 
 /** What is known of a size that trains. */
 export interface TrialFacts {
@@ -36,10 +36,13 @@ export interface TrialFacts {
 
 export type SizedOutcome = TrialOutcome & { readonly facts?: TrialFacts };
 
+export type OnTrialStep = (step: TrainedStep) => void;
+
 export interface DepthTrials {
   /** A second trial of the same size has the same outcome. */
   readonly deterministic: boolean;
-  trial(policy: string, size: number): SizedOutcome | Promise<SizedOutcome>;
+  /** @param onStep called after each step of a real run */
+  trial(policy: string, size: number, onStep?: OnTrialStep): SizedOutcome | Promise<SizedOutcome>;
 }
 
 export interface Subject {
@@ -123,13 +126,13 @@ export function realTrials(subject: Subject, options: RealOptions): DepthTrials 
   const needed = new Map<string, number>();
   return {
     deterministic: false,
-    async trial(policy, size) {
+    async trial(policy, size, onStep) {
       // A session that moves nothing takes the same memory under any budget.
       const isElastic = isCapped && findPolicy(policyName(policy)).mayOffload;
       const all = isCapped ? options.headrooms : [0];
       const headrooms = isElastic ? all.slice(needed.get(policy) ?? 0) : all.slice(0, 1);
       for (const headroom of headrooms) {
-        const end = await runOnce(subject, options, policy, size, headroom);
+        const end = await runOnce(subject, options, { policy, size, headroom, onStep });
         const isLast = headroom === headrooms.at(-1);
         if (end.kind === "trains") needed.set(policy, all.indexOf(headroom));
         if (isLast || !isRefusal(end))
@@ -146,12 +149,17 @@ function isRefusal(end: TrialEnd): boolean {
   return end.kind === "too-large" && /OOM when allocating|own allocator refused/.test(end.reason);
 }
 
+interface RealRun {
+  readonly policy: string;
+  readonly size: number;
+  readonly headroom: number;
+  readonly onStep: OnTrialStep | undefined;
+}
+
 function runOnce(
   { network, searched, sizes, optimizer, depth, batch }: Subject,
   { backend, deviceBytes, hostBytes, steps, timeoutMs, run = runTrial }: RealOptions,
-  policy: string,
-  size: number,
-  headroom: number,
+  { policy, size, headroom, onStep }: RealRun,
 ): Promise<TrialEnd> {
   const budgets = {
     deviceMemory: Math.max(1, Math.floor(deviceBytes * (1 - headroom))),
@@ -170,7 +178,11 @@ function runOnce(
     },
     session: { policy: policyName(policy), ...(policy === STOCK ? {} : budgets) },
   };
-  return run(spec, { timeoutMs, ...(backend === "tensorflow" ? { env: cappedAllocator(deviceBytes) } : {}) });
+  return run(spec, {
+    timeoutMs,
+    ...(onStep === undefined ? {} : { onStep }),
+    ...(backend === "tensorflow" ? { env: cappedAllocator(deviceBytes) } : {}),
+  });
 }
 
 /** A run that nothing stopped from using more than `mostBytes` did not train within them. */

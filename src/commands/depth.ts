@@ -7,7 +7,7 @@ import type { NetworkOptions } from "../networks/network.ts";
 import { writeReport } from "../report/file.ts";
 import { simulatedMachine } from "../simulator/machines.ts";
 import { networkNamed } from "../simulator/networks.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, formatMs } from "../units.ts";
 import type { DepthFlags } from "./depth-options.ts";
 import { depthPage } from "./depth-page.ts";
 import { sizesOf } from "./depth-sizes.ts";
@@ -16,12 +16,16 @@ import { type DepthTrials, realTrials, simulatedTrials, type SizedOutcome, type 
 import { findLargest } from "./largest.ts";
 import { outputFile } from "./options.ts";
 import { PLANNED_POLICIES, policiesNamed, RUN_POLICIES } from "./policy-names.ts";
+import { tellSoftware } from "./software-adapter.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 const DEFAULT_BATCH = 32;
 const DEFAULT_GPU = "titan-x";
 /** Plans are quick and repeatable, so more than one size behind the answer is looked at. */
 const SIMULATED_LOOK_AHEAD = 3;
+
+/** Sizes for a software adapter. */
+const SMALL = "--width 8 --image-size 16 --batch 4 --steps 2 --max 16 --device-memory 512KiB --policy auto";
 
 /**
  * Searches, prints, and returns the exit code: 1 where a crash or a timeout stands where a verdict should, 3 where nothing trains
@@ -69,9 +73,12 @@ async function search(
 ): Promise<DepthRow> {
   const sizeAt = (rung: number): number => sizes[rung] ?? Number.NaN;
   const facts = new Map<number, SizedOutcome["facts"]>();
+  let title = "";
   const found = await findLargest(
     async (rung) => {
-      const outcome = await trials.trial(policy, sizeAt(rung));
+      const outcome = await trials.trial(policy, sizeAt(rung), ({ index, wallMs }) =>
+        progress.show(`${title}  step ${index + 1}  ${formatMs(wallMs)}`),
+      );
       if (outcome.facts !== undefined) facts.set(rung, outcome.facts);
       return outcome;
     },
@@ -82,7 +89,8 @@ async function search(
       lookAhead: trials.deterministic ? SIMULATED_LOOK_AHEAD : 1,
       onTrial: (rung, { trains, fails }) => {
         const known = `${trains < 0 ? "" : `${sizeAt(trains)} trains`}${fails >= sizes.length ? "" : `, ${sizeAt(fails)} does not`}`;
-        progress.show(`${policy}: ${searched} ${sizeAt(rung)}  ${known.replace(/^, /, "")}`);
+        title = `${policy}: ${searched} ${sizeAt(rung)}  ${known.replace(/^, /, "")}`;
+        progress.show(title);
       },
     },
   );
@@ -149,7 +157,8 @@ async function simulation(flags: DepthFlags, subject: Subject): Promise<Machine>
 async function realRuns(flags: DepthFlags, subject: Subject): Promise<Machine> {
   const { deviceMemory: deviceBytes = 0, hostMemory: hostBytes, steps, headroom: headrooms } = flags;
   const { chooseBackend } = await import("./trial-backend.ts");
-  const backend = await chooseBackend(flags.backend);
+  const { backend, adapter } = await chooseBackend(flags.backend);
+  tellSoftware(adapter, SMALL);
   const options = { backend, deviceBytes, hostBytes, steps, headrooms, timeoutMs: flags.timeout * 1000 };
   return {
     trials: realTrials(subject, options),

@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { type BackendName, type BackendProbe, probeBackends } from "../backends/load.ts";
 import { type CopyRates, measureMemory, measureSpill, type SpillRates } from "../backends/measure.ts";
 import { formatBytes } from "../units.ts";
+import { createProgress } from "./progress.ts";
 
 export interface DoctorOptions {
   /** Print one JSON document instead of text. Default false. */
@@ -55,6 +56,7 @@ const VARIABLES = [
   "TF_FORCE_GPU_ALLOW_GROWTH",
   "TF_NUM_INTRAOP_THREADS",
   "CUDA_VISIBLE_DEVICES",
+  "VK_ICD_FILENAMES",
   "NODE_OPTIONS",
   "UV_THREADPOOL_SIZE",
 ] as const;
@@ -64,22 +66,34 @@ const MEASURE_TIMEOUT_MS = 120_000;
 
 /** Examines the machine and prints the report; the exit code is 0 when a backend that can train works, else 1. */
 export async function doctor(options: DoctorOptions = {}): Promise<number> {
-  const report = await examine(options.spill ?? os.tmpdir());
+  const progress = createProgress();
+  const report = await examine(options.spill ?? os.tmpdir(), (text) => progress.show(text));
+  progress.clear();
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
   write(options.json === true ? `${JSON.stringify(report)}\n` : renderDoctor(report));
   return report.backends.some(({ backend, works }) => works && backend !== "cpu") ? 0 : 1;
 }
 
-/** Everything `vdnn doctor` finds, as data. */
-export async function examine(spillDirectory: string): Promise<DoctorReport> {
+/**
+ * Everything `vdnn doctor` finds, as data.
+ *
+ * @param onPart called before each part that takes seconds
+ */
+export async function examine(
+  spillDirectory: string,
+  onPart: (text: string) => void = () => undefined,
+): Promise<DoctorReport> {
+  onPart("starting every backend");
   const backends = await probeBackends();
   const copies: Partial<Record<BackendName, Measured<CopyRates>>> = {};
   // The cpu backend keeps JavaScript arrays by reference: there is no copy to measure.
   const measurable = backends.filter(({ backend, works }) => works && backend !== "cpu");
   // One after another: measurements that share a memory bus with others are not worth printing.
   for (const backend of new Set(measurable.map((probe) => probe.backend))) {
+    onPart(`measuring copies of ${backend}`);
     copies[backend] = await measureInChild(backend);
   }
+  onPart("measuring host memory and spill");
   return {
     schema: "vdnn-doctor/1",
     node: process.version,
@@ -133,13 +147,14 @@ export function renderDoctor(report: DoctorReport): string {
 }
 
 function renderBackend(probe: BackendProbe): string[] {
-  const name = `  ${probe.backend.padEnd(11)} ${probe.packageName.padEnd(30)}`;
+  const name = `  ${probe.backend.padEnd(11)} ${probe.packageName.padEnd(31)}`;
   if (probe.works) {
     const version = probe.tensorflowVersion === undefined ? "" : `, TensorFlow ${probe.tensorflowVersion}`;
-    const adapter = probe.adapter === undefined ? "" : `, adapter ${probe.adapter}`;
+    const software = probe.device === "CPU" ? " (a software adapter: slow)" : "";
+    const adapter = probe.adapter === undefined ? "" : `, adapter ${probe.adapter}${software}`;
     return [`${name} works on the ${probe.device ?? "CPU"}${version}${adapter}`];
   }
-  return [`${name} does not work: ${probe.reason ?? "unknown"}`, `${" ".repeat(45)}mend: ${probe.remedy ?? "npm ci"}`];
+  return [`${name} does not work: ${probe.reason ?? "unknown"}`, `${" ".repeat(46)}mend: ${probe.remedy ?? "npm ci"}`];
 }
 
 function renderSpill(spill: Measured<SpillRates>): string[] {

@@ -15,6 +15,7 @@ import { formatBytes } from "../units.ts";
 import { absoluteFiles, type FileFlags, type SessionFlags, sessionSettings } from "./options.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import { createProgress } from "./progress.ts";
+import { tellSoftware } from "./software-adapter.ts";
 import { measureColumns, MEASURES } from "./train-measures.ts";
 import { trainPage } from "./train-page.ts";
 import {
@@ -46,12 +47,16 @@ export interface TrainFlags extends SessionFlags, FileFlags {
   readonly json?: boolean;
 }
 
+/** Sizes for a software adapter. */
+const SMALL = "--depth 4 --width 8 --image-size 16 --batch 4 --steps 3";
+
 /** Trains, prints the result, and returns the exit code: 1 when a comparison finds a difference. */
 export async function train(flags: TrainFlags): Promise<number> {
   const training = trainingOf(flags);
   const settings = sessionSettings(flags);
   const files = absoluteFiles(flags);
-  const { tf, backend } = await loadTensorFlow(flags.backend);
+  const { tf, backend, adapter } = await loadTensorFlow(flags.backend);
+  tellSoftware(adapter, SMALL);
   if (backend === "wasm" && flags.fastInputGradient === true)
     registerWasmTrainingKernels(tf, { fastInputGradient: true });
   const logger = createLogger(flags.logLevel);

@@ -7,7 +7,7 @@ import type { BackendName } from "../backends/load.ts";
 import type { SessionSettings } from "../register/settings.ts";
 import type { StepTrace } from "../report/history.ts";
 import { MIB } from "../units.ts";
-import type { Training } from "./training.ts";
+import type { TrainedStep, Training } from "./training.ts";
 
 export interface TrialSpec {
   readonly backend: BackendName;
@@ -44,6 +44,11 @@ export type TrialMessage =
   | { readonly ok: true; readonly result: TrialResult }
   | { readonly ok: false; readonly code: string | null; readonly message: string };
 
+/** What a trial says on its way. */
+export interface TrialStep {
+  readonly step: TrainedStep;
+}
+
 export type TrialEnd =
   | { readonly kind: "trains"; readonly result: TrialResult }
   | { readonly kind: "too-large" | "crash" | "timeout"; readonly reason: string };
@@ -51,6 +56,7 @@ export type TrialEnd =
 export interface TrialOptions {
   readonly timeoutMs: number;
   readonly env?: Readonly<Record<string, string>>;
+  readonly onStep?: (step: TrainedStep) => void;
 }
 
 /** Makes TensorFlow's own CPU allocator refuse what exceeds the limit; whole MiB is all that it takes. */
@@ -66,7 +72,7 @@ const MEMORY_CODES: ReadonlySet<string | null> = new Set(["ERR_OUT_OF_MEMORY", "
 const STDERR_CHARACTERS = 20_000;
 const REASON_CHARACTERS = 300;
 
-export async function runTrial(spec: TrialSpec, { timeoutMs, env = {} }: TrialOptions): Promise<TrialEnd> {
+export async function runTrial(spec: TrialSpec, { timeoutMs, env = {}, onStep }: TrialOptions): Promise<TrialEnd> {
   const fromSource = import.meta.url.endsWith(".ts");
   const child = fork(new URL(fromSource ? "./trial.ts" : "./trial.js", import.meta.url), {
     execArgv: fromSource ? ["--import", import.meta.resolve("tsx")] : [],
@@ -84,7 +90,11 @@ export async function runTrial(spec: TrialSpec, { timeoutMs, env = {} }: TrialOp
   let message: TrialMessage | undefined;
   let timedOut = false;
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-STDERR_CHARACTERS)));
-  child.once("message", (received) => (message = received as TrialMessage));
+  child.on("message", (received) => {
+    const said = received as TrialMessage | TrialStep;
+    if ("step" in said) onStep?.(said.step);
+    else message = said;
+  });
   const timer = setTimeout(() => {
     timedOut = true;
     child.kill("SIGKILL");

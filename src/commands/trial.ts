@@ -7,14 +7,16 @@ import { VdnnError } from "../errors.ts";
 import { networkNamed } from "../simulator/networks.ts";
 import { settledSteps } from "./settled.ts";
 import { median, trainNetwork } from "./training.ts";
-import type { TrialMessage, TrialSpec } from "./trial-process.ts";
+import type { TrialMessage, TrialSpec, TrialStep } from "./trial-process.ts";
 
 async function train({ backend, network, training, session, history = false }: TrialSpec): Promise<TrialMessage> {
   const loaded = await loadTensorFlow(backend);
   const named = networkNamed(network).network;
   // What is compared here is memory and time; `vdnn doctor` and `vdnn train --compare` look at the numbers.
   const options = { ...session, history, selfTest: false };
-  const result = await trainNetwork(loaded.tf, { ...training, network: named }, options);
+  const result = await trainNetwork(loaded.tf, { ...training, network: named }, options, (step) => {
+    process.send?.({ step } satisfies TrialStep);
+  });
   const lastStep = result.history?.steps.at(-1);
   const { steps, steady, report, weightsSha256, losses } = result;
   const steadySteps = settledSteps(report.iterations);

@@ -14,6 +14,8 @@ export interface Shortage {
   readonly needBytes: number;
   readonly usedBytes: number;
   readonly budgetBytes: number;
+  /** Of the budget, kept by the backend for other things than tensors; in use too. */
+  readonly reservedBytes: number;
   readonly policy: Policy;
   readonly blocks: readonly Block[];
   readonly isWeight: (block: Block) => boolean;
@@ -141,9 +143,9 @@ function largest({
  * the figure is a lower bound. It is one too where small tensors stay on the device, because it depends on how many there are.
  */
 function smallestFeasible(shortage: Shortage): number {
-  const { compiled, blocks, isWeight, isInUse, isMovable, needBytes, policy, usedBytes } = shortage;
+  const { compiled, blocks, isWeight, isInUse, isMovable, needBytes, policy, usedBytes, reservedBytes } = shortage;
   if (!policy.mayOffload) return usedBytes + needBytes;
-  let fixed = 0;
+  let fixed = reservedBytes;
   for (const block of blocks) {
     if (block.residency === "device" && (isWeight(block) || isInUse(block) || !isMovable(block))) fixed += block.bytes;
   }
@@ -152,7 +154,7 @@ function smallestFeasible(shortage: Shortage): number {
   const { graph } = compiled;
   const movable = (t: number): boolean =>
     graph.tensors[t]?.role !== "weight" && existsBefore(graph.tensors[t]?.role ?? "input");
-  return Math.max(here, smallestFeasibleBytes(graph, movable).bytes);
+  return Math.max(here, reservedBytes + smallestFeasibleBytes(graph, movable).bytes);
 }
 
 function remedies(policy: Policy, live: readonly LiveGroup[]): string[] {

@@ -381,11 +381,13 @@ export class Session {
 
   #outOfMemory(needBytes: number, refusal: unknown): VdnnError {
     const residency = this.#residency;
+    const reservedBytes = residency.adapter.allocator?.reservedBytes ?? 0;
     return outOfMemory({
       layer: this.#interceptor.layer || "a tensor made outside training",
       needBytes,
-      usedBytes: residency.ledger.usedBytes,
-      budgetBytes: residency.room.budgetBytes,
+      usedBytes: residency.ledger.usedBytes + reservedBytes,
+      budgetBytes: residency.room.budgetBytes + reservedBytes,
+      reservedBytes,
       policy: this.#options.policy,
       blocks: [...residency.blocks()],
       isWeight: (block) => this.#interceptor.isWeight(block),

@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly input?: string;
   /** Called with everything on standard output so far, whenever there is more. */
   readonly onStdout?: (text: string, child: ChildProcess) => void;
+  /** The same for standard error. */
+  readonly onStderr?: (text: string, child: ChildProcess) => void;
 }
 
 export interface Program {
@@ -70,7 +72,7 @@ export function buildProgram(): Program {
 /** Runs Node.js to its end. Variables of this test run that would configure vdnn are left out. */
 export function node(
   args: readonly string[],
-  { cwd, env = {}, input = "", onStdout }: RunOptions = {},
+  { cwd, env = {}, input = "", onStdout, onStderr }: RunOptions = {},
 ): Promise<Outcome> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(VDNN_|NODE_OPTIONS$|VITEST)/.test(name));
   return new Promise((done, fail) => {
@@ -85,7 +87,10 @@ export function node(
       stdout += text;
       onStdout?.(stdout, child);
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      onStderr?.(stderr, child);
+    });
     child.once("error", fail);
     child.once("close", (code, signal) => done({ code, signal, stdout, stderr }));
     child.stdin.on("error", () => undefined);

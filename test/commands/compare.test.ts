@@ -250,6 +250,22 @@ describe("measure", () => {
     expect(rows.find(({ policy }) => policy === "vdnn-all")?.identical).toBe(true);
   });
 
+  it("tells each run of how many, and each of its steps", async () => {
+    const told: string[] = [];
+    await measure({
+      ...optionsFor(() => trained(100, 400), { asked: parseBudgets("1KiB"), policies: ["auto"], rounds: 1 }),
+      run(_, { onStep }) {
+        onStep?.({ index: 0, loss: 1, wallMs: 2500 });
+        return Promise.resolve(trained(100, 400));
+      },
+      onRun: (text) => told.push(text),
+    });
+    const [stock, liveness, auto] = ["stock", "liveness", "auto, 1 KiB"].map(
+      (title, i) => `run ${i + 1} of 3 (round 1 of 1): ${title}`,
+    );
+    expect(told).toEqual([stock, liveness, auto].flatMap((title) => [title, `${title}: step 1 of 3  2.50 s`]));
+  });
+
   it("has nothing to compare with when stock does not train", async () => {
     const { failure } = await measure(optionsFor(() => ({ kind: "too-large", reason: "OOM when allocating" })));
     expect(failure).toEqual({ policy: "stock", reason: "OOM when allocating" });

@@ -22,6 +22,13 @@ const report: DoctorReport = {
       remedy: "npm run native",
     },
     { backend: "wasm", packageName: "@tensorflow/tfjs-backend-wasm", works: true, device: "CPU" },
+    {
+      backend: "webgpu",
+      packageName: "@tensorflow/tfjs-backend-webgpu",
+      works: true,
+      device: "CPU",
+      adapter: "google swiftshader",
+    },
   ],
   measured: {
     copies: { wasm: { bytes: 2 ** 26, offloadGBps: 9.5, prefetchGBps: 8.25, readGBps: 2.5, writeGBps: 7 } },
@@ -35,6 +42,7 @@ describe("renderDoctor", () => {
     const text = renderDoctor(report);
     expect(text).toContain("does not work: its native addon is not built");
     expect(text).toContain("mend: npm run native\n");
+    expect(text).toContain("works on the CPU, adapter google swiftshader (a software adapter: slow)\n");
     expect(text).toMatch(/2 GiB {2}cgroup v2/);
     expect(text).toContain("TF_CPU_BFC_MEM_LIMIT_IN_MB=512");
     expect(text).toMatch(/Copies, measured .*\n {2}wasm by vdnn +9\.50 +8\.25\n/);
