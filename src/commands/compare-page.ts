@@ -3,7 +3,7 @@ import { lineChartBlock, timeChartBlock } from "../report/html/charts.ts";
 import { type Figure, type Page, type Section, tableBlock } from "../report/html/page.ts";
 import { machineText } from "../report/machine.ts";
 import type { TraceEvent } from "../report/result.ts";
-import { outlineChart, STEP_NOTE, stepChart } from "../report/step-view.ts";
+import { outlineChart, stepChart, stepNoteOn } from "../report/step-view.ts";
 import { traceEvents } from "../simulator/events.ts";
 import { occupancy } from "../simulator/occupancy.ts";
 import { formatBytes, formatMs } from "../units.ts";
@@ -56,7 +56,7 @@ export function comparePage(comparison: Comparison, views: readonly StepView[]):
     sections: [
       { title: "Step time over device budget", blocks: [lineChartBlock("budgets", chart)] },
       ...outlineSections(comparison, views),
-      ...(shown === undefined ? [] : laneSections(shown, views)),
+      ...(shown === undefined ? [] : laneSections(shown, views, comparison.backend)),
       {
         title: "Policies",
         blocks: comparison.budgets.map((budget) =>
@@ -130,10 +130,14 @@ function outlineSections({ source, budgets }: Comparison, views: readonly StepVi
   ];
 }
 
-function laneSections({ policy, budgetBytes }: CompareRow, views: readonly StepView[]): Section[] {
+function laneSections(
+  { policy, budgetBytes }: CompareRow,
+  views: readonly StepView[],
+  backend: string | undefined,
+): Section[] {
   const view = views.find((each) => each.budgetBytes === budgetBytes && each.policy === policy);
   if (view === undefined) return [];
   const title = `One step of ${policy} at ${formatBytes(budgetBytes)}`;
   const chart = stepChart(title, view.events(), { deviceBytes: budgetBytes });
-  return [{ title, blocks: [{ kind: "text", text: STEP_NOTE }, timeChartBlock("lanes", chart)] }];
+  return [{ title, blocks: [{ kind: "text", text: stepNoteOn(backend) }, timeChartBlock("lanes", chart)] }];
 }

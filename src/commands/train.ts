@@ -9,6 +9,7 @@ import { createLogger } from "../logger.ts";
 import { findNetwork } from "../networks/index.ts";
 import { isHtml, writeReport } from "../report/file.ts";
 import { jsonText, writeJson } from "../report/json.ts";
+import { recordedTimesNote } from "../report/summary.ts";
 import { renderTable } from "../report/table.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
 import { formatBytes } from "../units.ts";
@@ -88,8 +89,13 @@ export async function train(flags: TrainFlags): Promise<number> {
   if (files.trace !== undefined)
     writeJson(files.trace, toChromeTrace(result.trace, `vdnn ${result.policy} on ${backend}`));
   if (files.record !== undefined) {
-    if (result.graph !== null) await writeGraph(files.record, result.graph);
-    else process.stderr.write(`vdnn: --record: not written, as policy ${result.policy} recorded no iteration\n`);
+    if (result.graph === null) {
+      process.stderr.write(`vdnn: --record: not written, as policy ${result.policy} recorded no iteration\n`);
+    } else {
+      await writeGraph(files.record, result.graph);
+      const note = recordedTimesNote(backend);
+      if (note !== "") process.stderr.write(`vdnn: recorded ${files.record}${note}\n`);
+    }
   }
   const identical = stock === undefined ? null : isIdentical(stock, result);
   process.stdout.write(

@@ -7,7 +7,7 @@ import type { Page } from "../report/html/page.ts";
 import { sessionPage } from "../report/html/session-page.ts";
 import { jsonText, writeJson } from "../report/json.ts";
 import { machineText } from "../report/machine.ts";
-import { renderSummary } from "../report/summary.ts";
+import { recordedTimesNote, renderSummary } from "../report/summary.ts";
 import { toChromeTrace } from "../report/trace-events.ts";
 import type { SessionReport } from "../report/result.ts";
 import type { Session } from "../runtime/session.ts";
@@ -61,7 +61,7 @@ function writeFiles(session: Session, files: RegisterSettings["files"], quiet: b
     if (recorded === null)
       return say(`--record ${path}: not written, as policy ${report.policy} recorded no iteration`);
     writeGraphSync(path, recorded.graph);
-    if (!quiet) say(recordedText(path, recorded));
+    if (!quiet) say(recordedText(path, recorded) + recordedTimesNote(report.backend));
   });
 }
 

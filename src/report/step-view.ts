@@ -21,6 +21,12 @@ export const STEP_NOTE: string =
   "Memory and lanes of one step, on one time axis. The line has every change of the bytes held, to the pixel; bars narrower than two " +
   "pixels are joined. Pointed at, a bar says what it is.";
 
+/** The same for a step that ran on this backend. */
+export function stepNoteOn(backend: string | undefined): string {
+  if (backend !== "webgpu") return STEP_NOTE;
+  return `${STEP_NOTE} A kernel's bar is the time in which it was queued: the device computes behind it, in the gaps too.`;
+}
+
 /** From its first event to the end of its last one. */
 export interface Extent {
   readonly fromMs: number;

@@ -18,6 +18,11 @@ export function renderSummary(report: SessionReport): string[] {
   ];
 }
 
+/** What a reader of a record has to know of its kernels' times; empty where nothing. */
+export function recordedTimesNote(backend: string): string {
+  return backend === "webgpu" ? "; its kernel times are those of queueing, as the device computes later" : "";
+}
+
 function plansText({ policy, plans }: SessionReport): string {
   const chosen = [...new Set(plans.map((plan) => plan.policy))].filter((name) => name !== policy);
   return chosen.length === 0 ? "" : ` (${chosen.join("; ")})`;

@@ -3,7 +3,7 @@ import { formatBytes, formatMs } from "../../units.ts";
 import type { StepTrace, TraceHistory } from "../history.ts";
 import type { IterationResult, PlanSummary, SessionReport } from "../result.ts";
 import { modesText } from "../summary.ts";
-import { limitsOf, STEP_NOTE, stepChart, tierSeries } from "../step-view.ts";
+import { limitsOf, stepChart, stepNoteOn, tierSeries } from "../step-view.ts";
 import type { Column } from "../table.ts";
 import type { Band } from "../time-chart.ts";
 import { timeChartBlock } from "./charts.ts";
@@ -74,9 +74,10 @@ function sessionFigures(report: SessionReport): Figure[] {
 }
 
 /** Of what the median is. */
-function medianNote({ iterations, totals }: SessionReport): string {
+function medianNote({ backend, iterations, totals }: SessionReport): string {
   const isWhole = iterations.length === totals.iterations;
-  return isWhole ? "median without the first" : `median of ${iterations.length - 1} of them`;
+  const median = isWhole ? "median without the first" : `median of ${iterations.length - 1} of them`;
+  return backend === "webgpu" ? `${median}, until all of it is queued` : median;
 }
 
 const MODES: Readonly<Record<IterationResult["mode"], string>> = {
@@ -94,21 +95,24 @@ function stepSections({ steps }: TraceHistory, report: SessionReport): Section[]
 export function stepSection(
   id: string,
   step: StepTrace,
-  budgets: Pick<SessionReport, "deviceMemoryBytes" | "hostMemoryBytes">,
+  {
+    backend,
+    deviceMemoryBytes,
+    hostMemoryBytes,
+  }: Pick<SessionReport, "backend" | "deviceMemoryBytes" | "hostMemoryBytes">,
   name = "",
 ): Section {
   const { index, mode, events, droppedEvents } = step;
   const title = `${name === "" ? "" : `${name}: `}iteration ${index + 1}, ${MODES[mode]}`;
-  const chart = stepChart(title, events, {
-    deviceBytes: budgets.deviceMemoryBytes,
-    hostBytes: budgets.hostMemoryBytes,
-  });
+  const chart = stepChart(title, events, { deviceBytes: deviceMemoryBytes, hostBytes: hostMemoryBytes });
   const dropped =
     droppedEvents > 0
       ? ` ${droppedEvents} events of this step, its last, are not shown: it had more than a report keeps.`
       : "";
   const about =
-    chart.lanes.length === 0 ? "Every change of the ledger. Kernels of stock TensorFlow.js are not timed." : STEP_NOTE;
+    chart.lanes.length === 0
+      ? "Every change of the ledger. Kernels of stock TensorFlow.js are not timed."
+      : stepNoteOn(backend);
   const blocks: Block[] = [{ kind: "text", text: `${about}${dropped}` }, timeChartBlock(id, chart)];
   return { title: name === "" ? upperFirst(title) : title, blocks };
 }
