@@ -37,10 +37,6 @@ export interface LoadedInBrowser {
   readonly failures: readonly BackendFailure[];
 }
 
-interface WasmPackage {
-  setWasmPaths(this: void, paths: string | Record<string, string>): void;
-}
-
 interface Gpu {
   requestAdapter(): Promise<object | null>;
 }
@@ -89,19 +85,12 @@ async function importTensorFlow(): Promise<TensorFlow> {
 }
 
 async function start(tf: TensorFlow, backend: BrowserBackendName, options: BrowserLoadOptions): Promise<void> {
-  const { wasmPaths, wasmKernels } = options;
   if (!BACKENDS.includes(backend)) throw new Error(`unknown; expected one of ${BACKENDS.join(", ")}`);
-  if (backend === "webgpu") await needWebGpu();
-  const isRegistered = (tf.findBackendFactory(backend) ?? null) !== null;
-  if (backend === "webgpu" && !isRegistered) await import("@tensorflow/tfjs-backend-webgpu");
-  if (backend === "wasm" && (!isRegistered || wasmPaths !== undefined)) {
-    // Script tags put the package there.
-    const { wasm } = tf as unknown as { readonly wasm?: WasmPackage };
-    const { setWasmPaths } = wasm ?? (await import("@tensorflow/tfjs-backend-wasm"));
-    if (wasmPaths !== undefined) setWasmPaths(typeof wasmPaths === "string" ? wasmPaths : { ...wasmPaths });
-  }
+  if (backend === "webgpu") await prepareWebGpu(tf);
+  const wasm = backend === "wasm" ? await import("./start-wasm.ts") : null;
+  await wasm?.prepareWasm(tf, options);
   if (!(await tf.setBackend(backend))) throw new Error(WHY_NOT[backend]);
-  if (backend === "wasm") (await import("./wasm-kernels.ts")).registerWasmTrainingKernels(tf, wasmKernels);
+  wasm?.registerWasmTrainingKernels(tf, options.wasmKernels);
 }
 
 /** What is known when TensorFlow.js, which writes the error to the console, only says that it failed. */
@@ -112,10 +101,11 @@ const WHY_NOT: Readonly<Record<BrowserBackendName, string>> = {
   cpu: "@tensorflow/tfjs brings no cpu backend; import the whole package, not tfjs-core",
 };
 
-async function needWebGpu(): Promise<void> {
+async function prepareWebGpu(tf: TensorFlow): Promise<void> {
   const { gpu } = (globalThis as unknown as { readonly navigator: { readonly gpu?: Gpu } }).navigator;
   if (gpu === undefined) {
     throw new Error("this browser has no WebGPU, or keeps it to secure contexts (https, or localhost)");
   }
   if ((await gpu.requestAdapter()) === null) throw new Error("the browser offers no WebGPU adapter for this machine");
+  if ((tf.findBackendFactory("webgpu") ?? null) === null) await import("@tensorflow/tfjs-backend-webgpu");
 }

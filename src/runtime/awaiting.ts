@@ -17,16 +17,16 @@ import { Arrivals } from "./arrivals.ts";
 import type { BackwardStep } from "./backward.ts";
 import type { Block } from "./block.ts";
 import type { EngineTensor, TensorFlow } from "./engine.ts";
-import type { Interceptor } from "./intercept.ts";
 import type { Iteration } from "./iteration.ts";
 import type { Meter } from "./meter.ts";
 import type { Residency } from "./residency.ts";
+import type { Steps } from "./steps.ts";
 import type { Gradients, TrainingCall } from "./training-call.ts";
 
 export interface AwaitingContext {
   readonly tf: TensorFlow;
   readonly device: AsynchronousDevice;
-  readonly interceptor: Interceptor;
+  readonly steps: Steps;
   readonly iteration: Iteration;
   readonly residency: Residency;
   readonly vault: Vault;
@@ -135,7 +135,7 @@ export class AwaitingDriver {
   }
 
   #begin(f: Loss, variables: readonly tfjs.Variable[]): TrainingCall {
-    return this.#context.interceptor.begin({
+    return this.#context.steps.begin({
       f,
       xs: variables as unknown as EngineTensor[],
       dy: null,
@@ -159,7 +159,7 @@ export class AwaitingDriver {
       // The update, and the program in between, cannot wait for what is still on its way.
       await this.#waiting(() => this.#settled());
     } catch (error) {
-      this.#context.interceptor.abort();
+      this.#context.steps.abort();
       disposeGradients(this.#context.tf, value);
       throw error;
     }
@@ -236,11 +236,11 @@ export class AwaitingDriver {
   }
 
   async #update(optimizer: tfjs.Optimizer, grads: tfjs.NamedTensorMap, varList?: tfjs.Variable[]): Promise<void> {
-    const { device, interceptor, meter, tf, vault } = this.#context;
+    const { device, steps, meter, tf, vault } = this.#context;
     // As `optimizer.minimize` hands them on.
     const list = varList?.map(({ name }) => ({ name, tensor: grads[name] as tfjs.Tensor }));
     try {
-      await interceptor.updateConfirmed(
+      await steps.updateConfirmed(
         () => optimizer.applyGradients(list ?? grads),
         async () => {
           await device.confirm();

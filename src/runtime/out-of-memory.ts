@@ -7,6 +7,7 @@ import type { Policy } from "../plan/policy.ts";
 import { formatBytes } from "../units.ts";
 import type { Block } from "./block.ts";
 import type { CompiledPlan } from "./compiled-plan.ts";
+import type { Kernels } from "./kernels.ts";
 import type { OpLog } from "./oplog.ts";
 
 export interface Shortage {
@@ -83,7 +84,11 @@ function bytesOfWeights({ blocks, isWeight }: Shortage): number {
 }
 
 /** The error of a buffer that the device does not make, however much memory is free. */
-export function tooLarge(layer: string, kernel: string, bytes: number, limit: DeviceLimit): VdnnError {
+export function tooLarge(
+  { layer, name: kernel }: Pick<Kernels, "layer" | "name">,
+  bytes: number,
+  limit: DeviceLimit,
+): VdnnError {
   return new VdnnError(
     "ERR_OUT_OF_MEMORY",
     `${layer || "a tensor made outside training"} needs one tensor of ${formatBytes(bytes)}${kernel === "" ? "" : ` for ${kernel}`}, ` +

@@ -27,6 +27,7 @@ import { outOfMemory, tooLarge } from "./out-of-memory.ts";
 import { Planner } from "./planner.ts";
 import { Residency } from "./residency.ts";
 import type { ReluProof } from "./self-test.ts";
+import type { Steps } from "./steps.ts";
 import type { DeviceCopy } from "./transfers.ts";
 import { Victims } from "./victims.ts";
 
@@ -120,15 +121,21 @@ export class Session {
       },
       outlivesStep: (block) => this.#victims.outlivesStep(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
-      tooLarge: (bytes, limit) => tooLarge(this.#interceptor.layer, this.#interceptor.kernel, bytes, limit),
+      tooLarge: (bytes, limit) => tooLarge(this.#interceptor.kernels, bytes, limit),
       refused: (needBytes) => this.#refused(needBytes),
     });
-    this.#iteration = new Iteration(this.#residency, this.#planner, this.#meter, () => this.#interceptor.layer, {
-      engine,
-      runKernel: (name, inputs, attributes, needBytes) =>
-        this.#interceptor.runOriginal(name, inputs, attributes, needBytes),
-      makeTensor: (values, shape, dtype) => this.#interceptor.makeOriginal(values, shape, dtype),
-    });
+    this.#iteration = new Iteration(
+      this.#residency,
+      this.#planner,
+      this.#meter,
+      () => this.#interceptor.kernels.layer,
+      {
+        engine,
+        runKernel: (name, inputs, attributes, needBytes) =>
+          this.#interceptor.kernels.runOriginal(name, inputs, attributes, needBytes),
+        makeTensor: (values, shape, dtype) => this.#interceptor.kernels.makeOriginal(values, shape, dtype),
+      },
+    );
     this.#interceptor = new Interceptor({
       engine,
       residency: this.#residency,
@@ -145,7 +152,7 @@ export class Session {
     this.#victims = new Victims({
       residency: this.#residency,
       iteration: this.#iteration,
-      isWeight: (block) => this.#interceptor.isWeight(block),
+      isWeight: (block) => this.#interceptor.steps.isWeight(block),
       deviceBlocks: this.#offloadStream === null,
       hostBlocks: vault.canBlock,
     });
@@ -166,9 +173,9 @@ export class Session {
     this.#layers.install();
     this.#unmend = options.policy.passthrough ? () => undefined : adapter.mend(tf);
     this.#restoreOptimizers = options.policy.passthrough
-      ? interceptUpdatesOnly(tf, this.#interceptor)
+      ? interceptUpdatesOnly(tf, this.#interceptor.steps)
       : interceptOptimizers(tf, {
-          update: (_gradients, apply) => this.#interceptor.update(apply),
+          update: (_gradients, apply) => this.#interceptor.steps.update(apply),
           variable: (name, apply) => this.#layers.within(name.split("/")[0] ?? name, apply),
         });
     this.#driver =
@@ -177,7 +184,7 @@ export class Session {
         : new AwaitingDriver({
             device: asynchronous,
             tf,
-            interceptor: this.#interceptor,
+            steps: this.#interceptor.steps,
             iteration: this.#iteration,
             residency: this.#residency,
             vault: this.#vault,
@@ -234,7 +241,7 @@ export class Session {
 
   /** What was measured so far. */
   report(): SessionReport {
-    this.#interceptor.close();
+    this.#interceptor.steps.close();
     const { deviceBytes, hostBytes, spillDirectory, policy } = this.#options;
     const { peakHostBytes, peakSpillBytes } = this.#vault.stats;
     return {
@@ -256,13 +263,13 @@ export class Session {
 
   /** The graph of the iteration recorded last; null before the first. */
   graph(): Graph | null {
-    this.#interceptor.close();
+    this.#interceptor.steps.close();
     return this.#learner.graph;
   }
 
   /** The largest iteration that was recorded, and how many kinds there were; null before the first. */
   recorded(): { readonly graph: Graph; readonly kinds: number } | null {
-    this.#interceptor.close();
+    this.#interceptor.steps.close();
     const { largest, kinds } = this.#learner.recording;
     return largest === null ? null : { graph: largest, kinds };
   }
@@ -301,7 +308,7 @@ export class Session {
   /** The synchronous part of `dispose`; the spill streams end with the process. */
   detach(): void {
     if (!this.#attached) return;
-    this.#interceptor.close();
+    this.#interceptor.steps.close();
     // The one step that can fail. The session goes on then, and can be disposed when tensors were.
     if (!this.#isLost) this.#residency.settle();
     this.#attached = false;
@@ -383,18 +390,18 @@ export class Session {
     const residency = this.#residency;
     const reservedBytes = residency.adapter.allocator?.reservedBytes ?? 0;
     return outOfMemory({
-      layer: this.#interceptor.layer || "a tensor made outside training",
+      layer: this.#interceptor.kernels.layer || "a tensor made outside training",
       needBytes,
       usedBytes: residency.ledger.usedBytes + reservedBytes,
       budgetBytes: residency.room.budgetBytes + reservedBytes,
       reservedBytes,
       policy: this.#options.policy,
       blocks: [...residency.blocks()],
-      isWeight: (block) => this.#interceptor.isWeight(block),
+      isWeight: (block) => this.#interceptor.steps.isWeight(block),
       log: this.#iteration.log,
       isInUse: (block) => residency.clock.isInUse(block),
       isMovable: (block) => residency.transfers.isMovable(block),
-      isOwn: (block) => this.#interceptor.isOldValue(block) || this.#iteration.replay.owns(block),
+      isOwn: (block) => this.#interceptor.journal.isOldValue(block) || this.#iteration.replay.owns(block),
       compiled: this.#iteration.follower?.compiled ?? null,
       refusal,
     });
@@ -402,8 +409,8 @@ export class Session {
 }
 
 /** Stock optimizers, only timed as the end of an iteration. */
-function interceptUpdatesOnly(tf: TensorFlow, interceptor: Interceptor): () => void {
-  return interceptOptimizers(tf, { update: (_gradients, apply) => interceptor.update(apply), variable: null });
+function interceptUpdatesOnly(tf: TensorFlow, steps: Steps): () => void {
+  return interceptOptimizers(tf, { update: (_gradients, apply) => steps.update(apply), variable: null });
 }
 
 function deviceStream(meter: Meter): QueueStream<DeviceCopy> {

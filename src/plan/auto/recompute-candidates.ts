@@ -109,44 +109,44 @@ function chainOf(
 /** What re-runs cost and free on top of a choice, kept up to date as the choice changes. Stages are original kernels. */
 export class Repricer {
   // Invariant: the lives are those of the choice so far, with memory followed.
-  private readonly model: Model;
-  private readonly lives: Lives;
+  readonly #model: Model;
+  readonly #lives: Lives;
 
   constructor(graph: Graph, choice: readonly Rerun[] = []) {
-    this.model = recomputeModel(graph);
-    this.lives = new Lives(this.model);
+    this.#model = recomputeModel(graph);
+    this.#lives = new Lives(this.#model);
     this.add(choice);
-    this.lives.follow();
+    this.#lives.follow();
   }
 
   get recomputeMs(): number {
-    return this.lives.recomputeMs;
+    return this.#lives.recomputeMs;
   }
 
   /** Dry-run peak of the choice so far, weights and workspace included. */
   peakBytes(): number {
-    return this.lives.peakBytes();
+    return this.#lives.peakBytes();
   }
 
   /** Highest bytes while kernel k and the re-runs before it run, weights included. */
   bytesAt(k: KernelIndex): number {
-    this.lives.settle();
-    return this.lives.peaks.at(k) + this.model.pinnedBytes;
+    this.#lives.settle();
+    return this.#lives.peaks.at(k) + this.#model.pinnedBytes;
   }
 
   /** Adds those re-runs that are new and allowed; returns them, to be given to `remove`. */
   add(reruns: readonly Rerun[]): Rerun[] {
     return reruns.filter(({ kernel, before }) => {
-      const unit = this.model.units.unitOf[kernel]!;
-      if (!this.lives.canAdd(unit, before)) return false;
-      this.lives.add(unit, before);
+      const unit = this.#model.units.unitOf[kernel]!;
+      if (!this.#lives.canAdd(unit, before)) return false;
+      this.#lives.add(unit, before);
       return true;
     });
   }
 
   /** Removes re-runs of the choice. */
   remove(reruns: readonly Rerun[]): void {
-    for (const { kernel, before } of reruns) this.lives.remove(this.model.units.unitOf[kernel]!, before);
+    for (const { kernel, before } of reruns) this.#lives.remove(this.#model.units.unitOf[kernel]!, before);
   }
 
   /** Time that re-runs would add to the choice so far, and the change of the peak. */

@@ -22,7 +22,7 @@ export class Lives {
   readonly runs: number[][];
   /** Units re-run before each kernel, in any order, and the place there of each of a unit's runs. */
   readonly runsAt: number[][];
-  private readonly slots: number[][];
+  readonly #slots: number[][];
   readonly stages: number[][] = [];
   readonly tags: number[][] = [];
   /** Time of all re-runs, and price of what is live, relative to the last `resetPrice`. */
@@ -40,7 +40,7 @@ export class Lives {
     this.model = model;
     this.runs = Array.from({ length: units.count }, () => []);
     this.runsAt = Array.from({ length: n }, () => []);
-    this.slots = Array.from({ length: units.count }, () => []);
+    this.#slots = Array.from({ length: units.count }, () => []);
     this.priceBefore = new Float64Array(n + 2);
     this.memory = new Memory(this);
     for (let t = 0; t < tensorCount; t++) {
@@ -77,14 +77,14 @@ export class Lives {
     let i = runs.length;
     while (i > 0 && runs[i - 1]! > stage) i--;
     runs.splice(i, 0, stage);
-    this.slots[unit]!.splice(i, 0, this.runsAt[stage]!.push(unit) - 1);
+    this.#slots[unit]!.splice(i, 0, this.runsAt[stage]!.push(unit) - 1);
     this.recomputeMs += rerunMs(this.model, unit, stage);
     for (let o = outputs.start[unit]!; o < outputs.start[unit + 1]!; o++) {
       const t = outputs.items[o]!;
-      if (units.firstWriter[t]! < stage) this.build(t, stage);
+      if (units.firstWriter[t]! < stage) this.#build(t, stage);
     }
     for (let x = inputs.start[unit]!; x < inputs.start[unit + 1]!; x++) {
-      if (inputReader[x]! < stage) this.read(inputs.items[x]!, stage);
+      if (inputReader[x]! < stage) this.#read(inputs.items[x]!, stage);
     }
     this.memory.touch(stage);
   }
@@ -93,22 +93,22 @@ export class Lives {
     const { outputs, inputs, inputReader, units } = this.model;
     const runs = this.runs[unit]!;
     const i = runs.indexOf(stage);
-    const slot = this.slots[unit]![i]!;
+    const slot = this.#slots[unit]![i]!;
     runs.splice(i, 1);
-    this.slots[unit]!.splice(i, 1);
+    this.#slots[unit]!.splice(i, 1);
     const at = this.runsAt[stage]!;
     const moved = at.pop()!;
     if (slot < at.length) {
       at[slot] = moved;
-      this.slots[moved]![this.runs[moved]!.indexOf(stage)] = slot;
+      this.#slots[moved]![this.runs[moved]!.indexOf(stage)] = slot;
     }
     this.recomputeMs -= rerunMs(this.model, unit, stage);
     for (let x = inputs.start[unit]!; x < inputs.start[unit + 1]!; x++) {
-      if (inputReader[x]! < stage) this.unread(inputs.items[x]!, stage);
+      if (inputReader[x]! < stage) this.#unread(inputs.items[x]!, stage);
     }
     for (let o = outputs.start[unit]!; o < outputs.start[unit + 1]!; o++) {
       const t = outputs.items[o]!;
-      if (units.firstWriter[t]! < stage) this.unbuild(t, stage);
+      if (units.firstWriter[t]! < stage) this.#unbuild(t, stage);
     }
     this.memory.touch(stage);
   }
@@ -151,7 +151,7 @@ export class Lives {
     return this.model.bytes[t]! * Math.min(this.copyRate, this.priceBefore[to]! - this.priceBefore[first]!);
   }
 
-  private read(t: number, stage: number): void {
+  #read(t: number, stage: number): void {
     const i = this.position(t, stage);
     const stages = this.stages[t]!;
     const tags = this.tags[t]!;
@@ -164,10 +164,10 @@ export class Lives {
     stages.splice(i, 0, stage);
     tags.splice(i, 0, 4);
     if (lives) this.price += this.keepPrice(t, i, stage) + this.keepPrice(t, i + 1, stages[i + 1]!);
-    else this.occupy(t, i, stage, 1);
+    else this.#occupy(t, i, stage, 1);
   }
 
-  private unread(t: number, stage: number): void {
+  #unread(t: number, stage: number): void {
     const i = this.position(t, stage);
     const stages = this.stages[t]!;
     const tags = this.tags[t]!;
@@ -175,19 +175,19 @@ export class Lives {
     if (tags[i] !== 0) return;
     const lives = livesUpTo(tags, i + 1);
     if (lives) this.price -= this.keepPrice(t, i, stage) + this.keepPrice(t, i + 1, stages[i + 1]!);
-    else this.occupy(t, i, stage, -1);
+    else this.#occupy(t, i, stage, -1);
     stages.splice(i, 1);
     tags.splice(i, 1);
     if (lives) this.price += this.keepPrice(t, i, stages[i]!);
   }
 
-  private build(t: number, stage: number): void {
+  #build(t: number, stage: number): void {
     const i = this.position(t, stage);
     const stages = this.stages[t]!;
     const tags = this.tags[t]!;
     if (stages[i] === stage) {
       tags[i]! |= 1;
-      this.occupy(t, i, stage, -1);
+      this.#occupy(t, i, stage, -1);
       return;
     }
     const lives = livesUpTo(tags, i);
@@ -199,13 +199,13 @@ export class Lives {
     this.memory.hold(t, i, stage, -1);
   }
 
-  private unbuild(t: number, stage: number): void {
+  #unbuild(t: number, stage: number): void {
     const i = this.position(t, stage);
     const stages = this.stages[t]!;
     const tags = this.tags[t]!;
     tags[i]! &= ~1;
     if (tags[i] !== 0) {
-      this.occupy(t, i, stage, 1);
+      this.#occupy(t, i, stage, 1);
       return;
     }
     const lives = livesUpTo(tags, i + 1);
@@ -219,7 +219,7 @@ export class Lives {
   }
 
   /** Tensor t starts or stops to be live between its touch before position i and stage `to`. */
-  private occupy(t: number, i: number, to: number, sign: 1 | -1): void {
+  #occupy(t: number, i: number, to: number, sign: 1 | -1): void {
     this.price += sign * this.keepPrice(t, i, to);
     this.memory.hold(t, i, to, sign);
   }

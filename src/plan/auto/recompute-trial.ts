@@ -14,16 +14,16 @@ export class Trial {
   // Invariant: undoing the journal from its end leads back to the state at `mark() === 0`.
   readonly lives: Lives;
   /** Move in which a rebuild of each unit was last found too dear: in a graph with many paths it would be tried on each of them. */
-  private readonly rejected: Int32Array;
-  private moves = 0;
-  private tries = 0;
-  private readonly journalUnits: number[] = [];
+  readonly #rejected: Int32Array;
+  #moves = 0;
+  #tries = 0;
+  readonly #journalUnits: number[] = [];
   /** Stage of an addition, ~stage of a removal. */
-  private readonly journalStages: number[] = [];
+  readonly #journalStages: number[] = [];
 
   constructor(lives: Lives) {
     this.lives = lives;
-    this.rejected = new Int32Array(lives.model.units.count);
+    this.#rejected = new Int32Array(lives.model.units.count);
   }
 
   score(): number {
@@ -31,18 +31,18 @@ export class Trial {
   }
 
   mark(): number {
-    return this.journalUnits.length;
+    return this.#journalUnits.length;
   }
 
   commit(): void {
-    this.journalUnits.length = 0;
-    this.journalStages.length = 0;
+    this.#journalUnits.length = 0;
+    this.#journalStages.length = 0;
   }
 
   rollback(mark = 0): void {
-    while (this.journalUnits.length > mark) {
-      const unit = this.journalUnits.pop()!;
-      const stage = this.journalStages.pop()!;
+    while (this.#journalUnits.length > mark) {
+      const unit = this.#journalUnits.pop()!;
+      const stage = this.#journalStages.pop()!;
       if (stage >= 0) this.lives.remove(unit, stage);
       else this.lives.add(unit, ~stage);
     }
@@ -50,14 +50,14 @@ export class Trial {
 
   add(unit: number, stage: number): void {
     this.lives.add(unit, stage);
-    this.journalUnits.push(unit);
-    this.journalStages.push(stage);
+    this.#journalUnits.push(unit);
+    this.#journalStages.push(stage);
   }
 
   remove(unit: number, stage: number): void {
     this.lives.remove(unit, stage);
-    this.journalUnits.push(unit);
-    this.journalStages.push(~stage);
+    this.#journalUnits.push(unit);
+    this.#journalStages.push(~stage);
   }
 
   /**
@@ -71,8 +71,8 @@ export class Trial {
     const { model } = lives;
     const { inputs, inputReader, units, bytes } = model;
     if (depth === 0) {
-      this.moves++;
-      this.tries = 0;
+      this.#moves++;
+      this.#tries = 0;
     }
     const msBefore = lives.recomputeMs;
     this.add(unit, stage);
@@ -86,7 +86,7 @@ export class Trial {
       // Present anyway: built here, or read by someone else here or later.
       if (tags[at] !== 4 || (at + 1 < stages.length && (tags[at + 1]! & 1) === 0)) continue;
       const source = units.unitOf[units.firstWriter[t]!]!;
-      if (depth >= MAX_DEPTH || this.tries >= MAX_TRIES || this.rejected[source] === this.moves) continue;
+      if (depth >= MAX_DEPTH || this.#tries >= MAX_TRIES || this.#rejected[source] === this.#moves) continue;
       if (!lives.canAdd(source, stage)) continue;
       const keepPrice = lives.keepPrice(t, at, stage);
       const pulledMs = at + 1 < stages.length ? rerunMs(model, source, stages[at + 1]!) : 0;
@@ -95,11 +95,11 @@ export class Trial {
       if (chainWorth < rerunMs(model, source, stage)) continue;
       const mark = this.mark();
       const before = this.score();
-      this.tries++;
+      this.#tries++;
       this.build(source, stage, chainWorth, depth + 1);
       if (this.score() < before) continue;
       this.rollback(mark);
-      this.rejected[source] = this.moves;
+      this.#rejected[source] = this.#moves;
     }
     this.pull(unit, stage);
   }
