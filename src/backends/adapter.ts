@@ -33,8 +33,11 @@ export interface DeviceAdapter {
    * something else is released, the same call can be made again.
    */
   isOutOfMemory(error: unknown): boolean;
-  /** Tensors of its output's size that a kernel holds at once: more than one where TF.js composes it from others. */
-  outputsHeld(kernel: string, inputs: NamedTensors, attributes: object | undefined): number;
+  /**
+   * Bytes of outputs and temporaries that a kernel will ask for, told before it runs for the first time; 0 where all of them are
+   * announced anyway (`announce`).
+   */
+  estimateBytes(kernel: string, inputs: NamedTensors, attributes: object | undefined): number;
 
   /**
    * Mends the backend for the time of a session: kernels that give the same bits with less memory, an allocator that refuses

@@ -4,6 +4,7 @@
  */
 import { type DataStorage, type DType, type EngineBackend, viewAs } from "../runtime/engine.ts";
 import { type DeviceAdapter, passesByReference } from "./adapter.ts";
+import { estimateBytes } from "./estimate.ts";
 
 interface CpuRecord {
   readonly values: Float32Array | Int32Array | Uint8Array | string[] | null;
@@ -24,7 +25,7 @@ export function cpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
-    outputsHeld: () => 1,
+    estimateBytes,
     isOutOfMemory: () => false,
     passesThrough: passesByReference,
     mend: () => () => undefined,

@@ -18,6 +18,7 @@ import {
   viewAs,
 } from "../runtime/engine.ts";
 import { type DeviceAdapter, isCastToSame } from "./adapter.ts";
+import { estimateBytes } from "./estimate.ts";
 
 interface TensorFlowRecord {
   readonly shape: number[];
@@ -97,7 +98,8 @@ export function tensorflowAdapter(engineBackend: EngineBackend): DeviceAdapter {
       return kernel === "Reshape" || kernel === "ExpandDims" || isCastToSame(kernel, input, attributes);
     },
     passesThrough: (kernel) => kernel === "Identity",
-    outputsHeld,
+    estimateBytes: (kernel, inputs, attributes) =>
+      estimateBytes(kernel, inputs, attributes, outputsHeld(kernel, inputs, attributes)),
     mend: () => () => undefined,
     announce: () => () => undefined,
     // TF_RESOURCE_EXHAUSTED, as the binding words it.

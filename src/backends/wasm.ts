@@ -13,6 +13,7 @@ import {
   viewAs,
 } from "../runtime/engine.ts";
 import { type DeviceAdapter, isCastToSame, passesByReference } from "./adapter.ts";
+import { estimateBytes } from "./estimate.ts";
 import { overrideKernels } from "./kernel-overrides.ts";
 
 interface WasmRecord {
@@ -37,7 +38,7 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
-    outputsHeld: () => 1,
+    estimateBytes,
     isOutOfMemory: (error) => error instanceof HeapFull,
     passesThrough: passesByReference,
     mend(tf) {

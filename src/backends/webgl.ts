@@ -5,6 +5,7 @@
 import { VdnnError } from "../errors.ts";
 import { type DataId, type Engine, type EngineBackend, type TensorInfo } from "../runtime/engine.ts";
 import { type DeviceAdapter, isCastToSame } from "./adapter.ts";
+import { estimateBytes } from "./estimate.ts";
 import {
   type Layout,
   ownedBytes,
@@ -38,7 +39,7 @@ export function webglAdapter(engineBackend: EngineBackend, engine: Engine): Devi
     storage,
     copiesAreOpaque: true,
     sharesInput: () => false,
-    outputsHeld: () => 1,
+    estimateBytes,
     isOutOfMemory: (error) => error instanceof TextureRefused,
     passesThrough(kernel, input, attributes) {
       return kernel === "Identity" || isCastToSame(kernel, input, attributes) || isFreeReshape(backend, kernel, input);

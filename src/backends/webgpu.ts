@@ -52,7 +52,7 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
     backend,
     storage,
     sharesInput: () => false,
-    outputsHeld: () => 1,
+    estimateBytes: () => 0,
     // A buffer that is made mapped is refused at once; others are refused by a promise (`confirm`).
     isOutOfMemory: (error) => error instanceof RangeError && /createBuffer/.test(error.message),
     passesThrough: passesByReference,

@@ -16,7 +16,6 @@ import {
   tensorBytes,
   type Values,
 } from "./engine.ts";
-import { estimateBytes } from "./estimate.ts";
 import type { Iteration } from "./iteration.ts";
 import type { LayerTracker } from "./layers.ts";
 import type { Meter } from "./meter.ts";
@@ -166,7 +165,7 @@ export class Kernels {
       const refused = adapter.isOutOfMemory(error);
       if (refused || error instanceof VdnnError) room.discard(nextBlock);
       if (!refused) throw error;
-      const needBytes = plannedBytes ?? this.#estimate(name, inputs, attributes);
+      const needBytes = plannedBytes ?? (this.#estimate(name, inputs, attributes) || room.announcedBytes);
       return room.insist(needBytes, error, () => this.#call(name, inputs, attributes));
     } finally {
       this.#depth--;
@@ -174,8 +173,7 @@ export class Kernels {
   }
 
   #estimate(name: string, inputs: NamedTensors, attributes: object | undefined): number {
-    const { adapter } = this.#context.residency;
-    return estimateBytes(name, inputs, attributes, adapter.outputsHeld(name, inputs, attributes));
+    return this.#context.residency.adapter.estimateBytes(name, inputs, attributes);
   }
 
   #ran(

@@ -38,6 +38,7 @@ export class Room {
   #settling = false;
   /** Blocks before this one may be a nested kernel's. */
   #nestedBlock = 0;
+  #announcedBytes = 0;
   #endAnnouncements: () => void = () => undefined;
   #endBound: () => void = () => undefined;
 
@@ -55,6 +56,11 @@ export class Room {
     return this.#limit.bytes;
   }
 
+  /** Bytes of the allocation that was announced last, which is the one that a device refuses. */
+  get announcedBytes(): number {
+    return this.#announcedBytes;
+  }
+
   /** An iteration with this peak has ended. True when the limit has risen again after a refusal: plans may use more. */
   iterationEnded(peakBytes: number): boolean {
     return this.#limit.iterationEnded(peakBytes);
@@ -65,6 +71,7 @@ export class Room {
     const { adapter, ledger } = this.#options;
     const { allocator } = adapter;
     this.#endAnnouncements = adapter.announce((bytes) => {
+      this.#announcedBytes = bytes;
       if (ledger.usedBytes + bytes > this.limitBytes && !ledger.isMoving) this.make(bytes);
     });
     this.#endBound =

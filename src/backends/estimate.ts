@@ -1,9 +1,9 @@
 /**
- * How many device bytes a kernel will ask for, before it runs for the first time. After that the record knows. The estimate is
- * for the reactive first iteration, where room must be made before anything is allocated; it covers the kernels whose output
- * is larger than their largest input, and takes that input's size for all others.
+ * How many device bytes a kernel will ask for, before it runs for the first time, on backends that do not tell of every allocation
+ * before it happens. After that the record knows. The estimate covers the kernels whose output is larger than their largest input,
+ * and takes that input's size for all others.
  */
-import { elementCount, isTensor, type NamedTensors, tensorBytes, tensorsOf } from "./engine.ts";
+import { elementCount, isTensor, type NamedTensors, tensorBytes, tensorsOf } from "../runtime/engine.ts";
 
 interface Attributes {
   readonly [name: string]: unknown;
@@ -17,7 +17,7 @@ export function estimateBytes(
   kernel: string,
   inputs: NamedTensors,
   attributes: object | undefined,
-  outputsHeld: number,
+  outputsHeld = 1,
 ): number {
   let largest = 0;
   for (const name in inputs) {
