@@ -46,7 +46,7 @@ const BACKENDS = Object.keys(BROWSER_ADAPTERS) as readonly BrowserBackendName[];
 /**
  * Loads TensorFlow.js on the given backend, or on the first of webgpu, webgl, wasm and cpu that starts.
  *
- * @throws VdnnError `ERR_BACKEND` with the reason, or with the reasons of all
+ * @throws VdnnError `ERR_BACKEND` with the reason, or with the reasons of all; the backend is the one before
  */
 export async function loadTensorFlow(
   backend?: BrowserBackendName,
@@ -54,6 +54,7 @@ export async function loadTensorFlow(
 ): Promise<LoadedInBrowser> {
   const names = backend === undefined ? BACKENDS : [backend];
   const tf = options.tf ?? (await importTensorFlow());
+  const before = tf.getBackend() as string | undefined;
   const failures: BackendFailure[] = [];
   for (const name of names) {
     try {
@@ -63,6 +64,8 @@ export async function loadTensorFlow(
       failures.push({ backend: name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
+  // After one that does not start, TensorFlow.js has none.
+  if (before) await tf.setBackend(before);
   throw new VdnnError(
     "ERR_BACKEND",
     `no TensorFlow.js backend starts here: ${failures.map((failure) => `${failure.backend}: ${failure.reason}`).join("; ")}`,

@@ -6,13 +6,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Backend } from "./page/backend.ts";
 import type { Loop, PageEvent } from "./page/hiding.ts";
-import { openTabbedBrowser, type Realm, type TabbedBrowser } from "./support/browser.ts";
-import { describeIn } from "./support/describe.ts";
+import type { Realm, TabbedBrowser } from "./support/browser.ts";
+import { describeInTab } from "./support/describe.ts";
 
 /** Long enough for several steps, were any to run. */
 const QUIET_MS = 1000;
 
-describeIn(openTabbedBrowser, "a tab", (browser) => {
+describeInTab("a tab", (browser) => {
   let watch: Watch;
   beforeEach(() => {
     watch = new Watch(browser());

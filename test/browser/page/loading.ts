@@ -26,4 +26,14 @@ export const loading = {
       product: [...product],
     };
   },
+
+  /** Starts a backend, or says why it does not start. */
+  async start(backend: BrowserBackendName): Promise<{ readonly failures: readonly string[] }> {
+    try {
+      await loadTensorFlow(backend, { tf, wasmPaths: WASM_PATHS });
+      return { failures: [] };
+    } catch (error) {
+      return { failures: [String(error)] };
+    }
+  },
 };

@@ -31,6 +31,21 @@ function failed(message: string): Answer {
   return { error: { message, code: undefined, stack: undefined } };
 }
 
-Object.assign(globalThis, {
-  scenario: ({ realm, ...call }: Call & { readonly realm: string }) => (realm === "worker" ? ask(call) : answer(call)),
-});
+type RealmCall = Call & { readonly realm: string };
+
+function scenario({ realm, ...call }: RealmCall): Promise<Answer> {
+  return realm === "worker" ? ask(call) : answer(call);
+}
+
+/** In a browser that nobody steers the page asks its server what to run, until it is closed. */
+async function serve(): Promise<never> {
+  for (;;) {
+    const call = (await (await fetch("/call")).json()) as RealmCall;
+    await fetch("/answer", { method: "POST", body: JSON.stringify(await scenario(call)) });
+  }
+}
+
+declare const location: { readonly hash: string };
+
+if (location.hash === "#ask") void serve();
+else Object.assign(globalThis, { scenario });

@@ -51,9 +51,15 @@ async function train(minimize: Minimize): Promise<Float32Array[]> {
   }
 }
 
+function originStorage(): Partial<Storage> | undefined {
+  const { navigator } = globalThis as unknown as { readonly navigator: { readonly storage?: Storage } };
+  return navigator.storage;
+}
+
 async function filesIn(directory: string): Promise<number> {
-  const { storage } = (globalThis as unknown as { readonly navigator: { readonly storage: Storage } }).navigator;
-  let handle = await storage.getDirectory();
+  const root = await originStorage()?.getDirectory?.();
+  if (root === undefined) throw new Error("this browser has no private file system of the origin");
+  let handle = root;
   for (const name of directory.split("/")) handle = await handle.getDirectoryHandle(name, { create: true });
   let count = 0;
   for await (const name of handle.keys()) if (name !== "") count++;
@@ -91,4 +97,6 @@ export const spilling = {
   },
 
   filesIn,
+
+  hasOriginFiles: (): Promise<boolean> => Promise.resolve(originStorage()?.getDirectory !== undefined),
 };

@@ -1,6 +1,7 @@
 /** One Chromium with the site under test open, in which tests run scenarios: in the page, or in its module worker. */
 import { chromium, type Page } from "playwright-core";
 import type { Scenarios } from "../page/scenarios.ts";
+import { type Answer, resultOf } from "./answer.ts";
 import { findChromium } from "./chromium.ts";
 import { openSite, type Site } from "./site.ts";
 import { openTabs, type Tabs } from "./tabs.ts";
@@ -78,18 +79,11 @@ async function visit(site: Site, page: Page, closeBrowser: () => Promise<void>):
         },
         { realm, name, args },
       );
-      if (answer.error !== undefined) throw Object.assign(new Error(answer.error.message), answer.error);
-      return answer.result as never;
+      return resultOf(answer) as never;
     },
     async close() {
       await closeBrowser();
       await site.close();
     },
   };
-}
-
-/** What a realm answers: a result, or what was thrown. */
-interface Answer {
-  readonly result?: unknown;
-  readonly error?: { readonly message: string; readonly code?: string; readonly stack?: string };
 }

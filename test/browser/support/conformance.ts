@@ -23,7 +23,7 @@ function modesIn(realm: Realm, backend: Backend): string[] {
 }
 
 export interface BrowserConformance {
-  readonly browser: () => Browser;
+  readonly browser: () => Pick<Browser, "run">;
   readonly backend: Backend;
   /** Names of the cases that run in each realm, in every mode. */
   readonly nets: Readonly<Record<Realm, readonly string[]>>;

@@ -3,7 +3,7 @@
  * count as a secure context (WebGPU and the origin's private file system need one).
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -26,7 +26,11 @@ const TYPES: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
-export async function openSite(): Promise<Site> {
+/** Answers a request itself, or returns false. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** @param handle is asked before the site's files are */
+export async function openSite(handle: Handler = () => false): Promise<Site> {
   const folder = await mkdtemp(path.join(tmpdir(), "vdnn-site-"));
   await build({
     root: PAGE,
@@ -36,7 +40,7 @@ export async function openSite(): Promise<Site> {
     build: { outDir: folder, emptyOutDir: true, target: "esnext", minify: false, chunkSizeWarningLimit: Infinity },
     worker: { format: "es" },
   });
-  const served = await serveFolder(folder);
+  const served = await serveFolder(folder, handle);
   return {
     url: served.url,
     close: async () => {
@@ -47,8 +51,9 @@ export async function openSite(): Promise<Site> {
 }
 
 /** Serves a folder's files from localhost, and nothing else: what any static host does. */
-export async function serveFolder(folder: string): Promise<Site> {
+export async function serveFolder(folder: string, handle: Handler = () => false): Promise<Site> {
   const server = createServer((request, response) => {
+    if (handle(request, response)) return;
     void serve(folder, new URL(request.url ?? "/", "http://localhost").pathname).then(
       ({ type, body }) => response.writeHead(200, { "content-type": type }).end(body),
       () => response.writeHead(404).end(),

@@ -1,0 +1,33 @@
+/** A display for browsers that need one: that of the user, or one in memory. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { findOnPath } from "./program.ts";
+
+export interface Display {
+  /** As `DISPLAY` has it. */
+  readonly name: string;
+  close(): void;
+}
+
+export function hasDisplay(): boolean {
+  return process.env["DISPLAY"] !== undefined || frameBuffer() !== undefined;
+}
+
+/** @returns undefined where there is none: `hasDisplay` */
+export async function openDisplay(): Promise<Display | undefined> {
+  const name = process.env["DISPLAY"];
+  if (name !== undefined) return { name, close: () => undefined };
+  const file = frameBuffer();
+  if (file === undefined) return undefined;
+  // It takes a number that is free, and says which.
+  const program = spawn(file, ["-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], {
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  const [number] = (await once(program.stdio[3] as Readable, "data")) as [Buffer];
+  return { name: `:${number.toString().trim()}`, close: () => program.kill() };
+}
+
+function frameBuffer(): string | undefined {
+  return findOnPath(["Xvfb"]);
+}
