@@ -12,6 +12,9 @@ import type { VirtualizeOptions } from "../runtime/options.ts";
 import type { Platform, VaultRequest } from "../runtime/platform.ts";
 import type { Session } from "../runtime/session.ts";
 import { virtualizeOn } from "../runtime/virtualize.ts";
+import { refuseSecondEvaluation } from "./evaluation.ts";
+
+refuseSecondEvaluation(import.meta.url);
 
 const BROWSER: Platform = {
   adapters: BROWSER_ADAPTERS,
