@@ -55,6 +55,9 @@ function register(settings: RegisterSettings): void {
         refuseOtherCopies(engine, tf);
         return made(session);
       },
+      notStarted(backend) {
+        if (!settings.quiet) say(`backend ${backend} did not start; \`vdnn doctor\` says what is missing`);
+      },
     });
     attachment.install();
   });

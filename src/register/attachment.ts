@@ -23,6 +23,8 @@ export interface SessionMakers {
   /** @param variables those that the script is about to train */
   attach(variables: readonly object[]): Session;
   attachLater(): Promise<Session>;
+  /** The script set a backend that did not start. */
+  notStarted(backend: string): void;
 }
 
 export class Attachment {
@@ -54,6 +56,7 @@ export class Attachment {
     const left = this.#leaves(name) ? this.#end() : undefined;
     const [isSet] = await Promise.all([this.#stock.setBackend(name), left]);
     if (isSet) await this.#begin();
+    else this.#makers.notStarted(name);
     return isSet;
   }
 

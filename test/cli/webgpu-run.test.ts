@@ -186,6 +186,14 @@ describe.skipIf(absent !== undefined)(title, { timeout: 300_000 }, () => {
     expect(stdout).toMatch(/^ERR_BACKEND this script trains on webgpu, and vdnn is not attached to it; `await/m);
   });
 
+  it("points to the doctor where a script's backend does not start", async () => {
+    project.write("absent.mjs", `${MODULE}\nconsole.log(await tf.setBackend("webgpu"));`);
+    const env = { VK_ICD_FILENAMES: "/nowhere/icd.json", VK_DRIVER_FILES: "/nowhere/icd.json" };
+    const { code, stdout, stderr } = await program.vdnn(["run", "absent.mjs"], { cwd: project.folder, env });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "false\n" });
+    expect(stderr).toMatch(/^vdnn: backend webgpu did not start; `vdnn doctor` says what is missing$/m);
+  });
+
   it("virtualizes the copy of TensorFlow.js that the backend was made for, where a process has two", async () => {
     const copied = createProject("copied");
     try {
