@@ -106,7 +106,7 @@ await runAsProgram(import.meta.url, async () => {
   const counts = { trainCount: integer(options.train, "train"), testCount: integer(options.test, "test") };
   const data = options.data === "" ? drawnDigits(counts) : await readMnist(options.data);
   const deviceMemory = options.device === "" ? null : options.device;
-  const loaded = await loadTensorFlow(backendOption(options.backend));
+  const loaded = await loadTensorFlow(backendOption(options.backend, { blocking: true }));
   const trials: CompressTrial[] = [];
   for (const seed of seeds) trials.push(await runTrial(loaded.tf, { network, data, keep, deviceMemory }, seed));
   const result: CompressResult = {

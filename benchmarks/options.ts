@@ -46,9 +46,11 @@ function helpLine(name: string, option: OptionHelp | undefined): string {
   return `  --${name.padEnd(16)} ${option?.help ?? ""}${fallback === "" ? "" : ` (default ${fallback})`}`;
 }
 
-export function backendOption(name: string): BackendName {
-  const backend = BACKENDS.find((each) => each === name);
-  if (backend === undefined) throw new UsageError(`--backend: expected one of ${BACKENDS.join(", ")}, got "${name}"`);
+/** @param blocking the benchmark's code is synchronous, so it needs a backend that can block */
+export function backendOption(name: string, { blocking = false } = {}): BackendName {
+  const known = blocking ? BACKENDS.filter((each) => each !== "webgpu") : BACKENDS;
+  const backend = known.find((each) => each === name);
+  if (backend === undefined) throw new UsageError(`--backend: expected one of ${known.join(", ")}, got "${name}"`);
   return backend;
 }
 

@@ -54,7 +54,7 @@ await runAsProgram(import.meta.url, async () => {
   const all =
     options.data === "" ? drawnDigits({ trainCount, testCount: frames, seed }) : await readMnist(options.data);
   const data = { train: slice(all.train, 0, trainCount), test: slice(all.test, 0, frames) };
-  const loaded = await loadTensorFlow(backendOption(options.backend));
+  const loaded = await loadTensorFlow(backendOption(options.backend, { blocking: true }));
   const { tf } = loaded;
 
   const deviceMemory = options.device === "" ? BUDGETS[network] : options.device;

@@ -69,7 +69,7 @@ async function train({ backend, workload, steps, session: settings }: TrialSpec)
   const peakRssBytes = processBytes("VmHWM");
   const report = session?.report() ?? null;
   await session?.dispose();
-  const weightsSha256 = training.weightsSha256();
+  const weightsSha256 = await training.weightsSha256();
   return {
     runtime: runtimeOf(loaded),
     losses,

@@ -63,7 +63,7 @@ export interface Training {
   /** Forward, backward, update, and reading the loss, which waits for all of them. */
   step(): Promise<number>;
   /** Of all weights, bit for bit. */
-  weightsSha256(): string;
+  weightsSha256(): Promise<string>;
   dispose(): void;
 }
 
@@ -78,9 +78,11 @@ export function openTraining(tf: TensorFlow, { network, options, batch }: Worklo
       const [loss = Number.NaN] = [await model.trainOnBatch(xs, ys)].flat();
       return loss;
     },
-    weightsSha256() {
+    async weightsSha256() {
       const hash = createHash("sha256");
-      for (const weight of model.getWeights()) hash.update(new Uint8Array(Float32Array.from(weight.dataSync()).buffer));
+      for (const weight of model.getWeights()) {
+        hash.update(new Uint8Array(Float32Array.from(await weight.data()).buffer));
+      }
       return hash.digest("hex");
     },
     dispose() {
