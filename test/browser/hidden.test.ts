@@ -43,7 +43,7 @@ describeInTab("a tab", (browser) => {
   test.each<[Backend]>([["webgpu"], ["wasm"]])(
     "that is hidden keeps model.fit waiting for a frame, as stock does, on %s",
     async (backend) => {
-      const training = watch.train("page", backend, "fit", {}, null);
+      const training = watch.train("page", backend, "fit", {}, "visibilitychange");
       await watch.hears("step 2 began");
       await browser().tabs.hide(browser().page);
       await pause(QUIET_MS);

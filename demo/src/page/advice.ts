@@ -54,7 +54,7 @@ export function adviceFor({ code, message }: Failure, run: RunState | undefined)
         title: "The device does not work",
         remedies: [
           "Choose another backend, or automatic.",
-          "WebGPU needs a page from https or localhost, and a browser that has not blocked the GPU (chrome://gpu).",
+          "WebGPU needs a page from https or localhost, and a browser that has not blocked the GPU (chrome://gpu; in Firefox about:support).",
         ],
       };
     case "ERR_PARITY":

@@ -33,7 +33,10 @@ async function findWebGpu(): Promise<Device> {
   try {
     const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
     if (adapter === null) {
-      return { ...device, missing: "the browser found no GPU that it would use; chrome://gpu tells why" };
+      return {
+        ...device,
+        missing: "the browser found no GPU that it would use; chrome://gpu tells why (Firefox: about:support)",
+      };
     }
     const { vendor, architecture, description } = adapter.info;
     const name = description !== "" ? description : [vendor, architecture].filter(Boolean).join(" ");

@@ -7,9 +7,9 @@ import { openTabbedDemo, type TabbedDemo, type Visit } from "./visit.ts";
 const absent = whyNoChromium();
 
 const TIMEOUT_MS = 120_000;
-const STEPS = 80;
+const STEPS = 240;
 const HASH = `#network=chain&depth=4&batch=2&side=16&width=8&seed=1&policy=vdnn-dyn&backend=wasm&budget=50%25&steps=${STEPS}`;
-/** While vdnn trains; stock goes first, for half as many. */
+/** While vdnn trains; stock goes first, for fewer steps. */
 const UNDER_WAY = new RegExp(`^[1-9]\\d*/${STEPS} `);
 const FROZEN_MS = 1500;
 

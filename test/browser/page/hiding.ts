@@ -33,16 +33,18 @@ const WIDTH = 48;
 const LAYERS = 6;
 
 interface Observer {
-  begins(step: number): void;
+  /** Awaited before the step. */
+  begins(step: number): Promise<void>;
   ends(step: number): void;
 }
 
-const NOBODY: Observer = { begins: () => undefined, ends: () => undefined };
+const NOBODY: Observer = { begins: () => Promise.resolve(), ends: () => undefined };
 
 export const hiding = {
   /**
    * Trains by stock, then under vdnn, which it announces: `step 0 began`, `step 0 ended` and so on.
-   * @param until in step 2, what the device is asked for arrives only after this event: webgpu in a page
+   * @param until step 2 lasts until this happens to the page: on webgpu what `minimize` reads from the device arrives after it,
+   *   else the step begins after it
    */
   async trainWatched(
     backend: Backend,
@@ -55,9 +57,12 @@ export const hiding = {
     const session = await virtualize(tf, { policy: "vdnn-all", ...options });
     let release = (): void => undefined;
     const observer: Observer = {
-      begins(step) {
-        if (step === WATCHED_STEP && until !== null) release = holdReads(until);
+      async begins(step) {
+        const happened = step === WATCHED_STEP && until !== null ? eventOf(until) : Promise.resolve();
+        const isHeldInside = backend === "webgpu" && loop === "minimize";
+        if (isHeldInside) release = holdReads(happened);
         console.info(`step ${step} began`);
+        if (!isHeldInside) await happened;
       },
       ends(step) {
         release();
@@ -74,13 +79,14 @@ export const hiding = {
   },
 };
 
+function eventOf(type: PageEvent): Promise<void> {
+  const { document } = globalThis as unknown as { readonly document: Page };
+  return new Promise((resolve) => document.addEventListener(type, resolve, { once: true }));
+}
+
 /** Returns what ends it. */
-function holdReads(until: PageEvent): () => void {
-  const { document, GPUBuffer } = globalThis as unknown as {
-    readonly document: Page;
-    readonly GPUBuffer: { readonly prototype: MappedBuffer };
-  };
-  const happened = new Promise<void>((resolve) => document.addEventListener(until, resolve, { once: true }));
+function holdReads(happened: Promise<void>): () => void {
+  const { GPUBuffer } = globalThis as unknown as { readonly GPUBuffer: { readonly prototype: MappedBuffer } };
   const { prototype } = GPUBuffer;
   const { mapAsync } = prototype;
   prototype.mapAsync = async function (...args) {
@@ -108,10 +114,10 @@ async function train(loop: Loop, observer: Observer, minimize: Minimize): Promis
     if (loop === "fit") await fit(model, xs, observer);
     else {
       for (let step = 0; step < STEPS; step++) {
-        await minimize(optimizer, () => {
-          observer.begins(step);
-          return tf.mean(tf.square(tf.sub(model.apply(xs, { training: true }) as tf.Tensor, xs)));
-        });
+        await observer.begins(step);
+        await minimize(optimizer, () =>
+          tf.mean(tf.square(tf.sub(model.apply(xs, { training: true }) as tf.Tensor, xs))),
+        );
         observer.ends(step);
       }
     }
