@@ -28,6 +28,7 @@ if (isMainThread) register(settingsOrExit());
 function register(settings: RegisterSettings): void {
   hidePreloads(settings.preloaded);
   const sessions: Session[] = [];
+  let absent: string | null = null;
   const options = (): VirtualizeOptions => {
     const logger = createLogger(settings.logLevel);
     return {
@@ -56,14 +57,14 @@ function register(settings: RegisterSettings): void {
         return made(session);
       },
       notStarted(backend) {
-        if (!settings.quiet) say(`backend ${backend} did not start; \`vdnn doctor\` says what is missing`);
+        absent = backend;
       },
     });
     attachment.install();
   });
   process.on("exit", () => {
     try {
-      farewell(sessions, settings);
+      farewell(sessions, settings, absent);
     } catch (error) {
       say(`the summary failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }

@@ -27,13 +27,18 @@ export interface SessionMakers {
   notStarted(backend: string): void;
 }
 
+interface Attached {
+  readonly session: Session;
+  /** What it virtualizes. */
+  readonly backend: EngineBackend;
+  readonly isAwaited: boolean;
+}
+
 export class Attachment {
   readonly #engine: Engine;
   readonly #makers: SessionMakers;
   readonly #stock: Switching;
-  #session: Session | null = null;
-  /** What the session virtualizes. */
-  #backend: EngineBackend | null = null;
+  #attached: Attached | null = null;
   /** Settles when a session that is awaited has begun or ended. */
   #changing: Promise<void> | null = null;
 
@@ -68,7 +73,8 @@ export class Attachment {
   /** There is a session, and it is not for the backend of this name. */
   #leaves(name: string): boolean {
     const { registry, registryFactory } = this.#engine;
-    return this.#session !== null && Object.hasOwn(registryFactory, name) && registry[name] !== this.#backend;
+    const { backend = null } = this.#attached ?? {};
+    return backend !== null && Object.hasOwn(registryFactory, name) && registry[name] !== backend;
   }
 
   /** Sees to it that a backend that has to be awaited has its session. */
@@ -76,11 +82,11 @@ export class Attachment {
     if (this.#changing !== null) return this.#changing;
     const engine = this.#engine;
     // Null where it did not start.
-    if (this.#session !== null || engine.backendInstance === null || !this.#makers.awaits()) return;
+    if (this.#attached !== null || engine.backendInstance === null || !this.#makers.awaits()) return;
     Reflect.deleteProperty(engine, "gradients");
     return this.#change(async () => {
       try {
-        this.#began(await this.#makers.attachLater());
+        this.#began(await this.#makers.attachLater(), true);
       } catch (error) {
         this.#setTrampoline();
         throw error;
@@ -90,11 +96,10 @@ export class Attachment {
 
   /** On a backend that blocks the session has ended when this returns, and only its threads are still awaited. */
   async #end(): Promise<void> {
-    const session = this.#session as Session;
-    this.#session = null;
-    this.#backend = null;
-    const ended = this.#makers.awaits() ? this.#change(() => session.dispose()) : session.dispose();
-    if (this.#changing !== null) await ended;
+    const { session, isAwaited } = this.#attached as Attached;
+    this.#attached = null;
+    const ended = isAwaited ? this.#change(() => session.dispose()) : session.dispose();
+    if (isAwaited) await ended;
     this.#setTrampoline();
     await ended;
   }
@@ -108,9 +113,8 @@ export class Attachment {
     return changing;
   }
 
-  #began(session: Session): void {
-    this.#session = session;
-    this.#backend = this.#engine.backendInstance;
+  #began(session: Session, isAwaited: boolean): void {
+    this.#attached = { session, backend: this.#engine.backend, isAwaited };
   }
 
   #setTrampoline(): void {
@@ -119,7 +123,7 @@ export class Attachment {
       if (this.#makers.awaits()) throw notAwaited(engine);
       Reflect.deleteProperty(engine, "gradients");
       try {
-        this.#began(this.#makers.attach(Array.isArray(xs) ? xs : []));
+        this.#began(this.#makers.attach(Array.isArray(xs) ? xs : []), false);
       } catch (error) {
         // A script that catches this and trains again must not train without vdnn unawares.
         this.#setTrampoline();

@@ -23,8 +23,13 @@ const ATTEMPTS = 100;
  * not another exit code: the exit code belongs to the script.
  *
  * @param sessions in order; more than one where the script changed the backend. The files are of the last that trained
+ * @param absent a backend that the script set and that did not start
  */
-export function farewell(sessions: readonly Session[], { quiet, files }: RegisterSettings): void {
+export function farewell(
+  sessions: readonly Session[],
+  { quiet, files }: RegisterSettings,
+  absent: string | null,
+): void {
   const trained = sessions.filter((session) => session.report().iterations.length > 0);
   const shown = trained.length > 0 ? trained : sessions.slice(-1);
   const last = shown.at(-1);
@@ -33,6 +38,7 @@ export function farewell(sessions: readonly Session[], { quiet, files }: Registe
     const unwritten = wanted.length === 0 ? "" : `; not written: ${wanted.join(", ")}`;
     if (!quiet || wanted.length > 0)
       say(`the script never trained a model in this process, nothing was virtualized${unwritten}`);
+    if (!quiet && absent !== null) say(`backend ${absent} did not start; \`vdnn doctor\` says what is missing`);
     return;
   }
   if (shown.length > 1 && wanted.length > 0)

@@ -133,21 +133,23 @@ describe.skipIf(absent !== undefined)(title, { timeout: 300_000 }, () => {
 
   it("follows a script from one backend to another and back, with a session and a summary for each", async () => {
     const change = (backend: string): string => `await tf.setBackend("${backend}"); ${tiny(backend)}`;
-    project.write("changes.mjs", [MODULE, ...["cpu", "webgpu", "cpu", "webgpu"].map(change)].join("\n"));
+    const removal = `tf.removeBackend("webgpu"); ${change("cpu")}`;
+    project.write("changes.mjs", [MODULE, ...["cpu", "webgpu", "cpu", "webgpu"].map(change), removal].join("\n"));
     const [stock, { code, stdout, stderr }] = [
       await plain("changes.mjs"),
       await wrapped("--report", "changes.json", "changes.mjs"),
     ];
-    expect(stock.stdout).toMatch(/^cpu cpu .*\nwebgpu webgpu .*\ncpu cpu .*\nwebgpu webgpu /);
+    expect(stock.stdout).toMatch(/^cpu cpu .*\nwebgpu webgpu .*\ncpu cpu .*\nwebgpu webgpu .*\ncpu cpu /);
     expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: stock.stdout });
     expect(stderr.match(/on backend \w+, 3 iterations/g)?.map((text) => text.split(/[ ,]+/)[2])).toEqual([
       "cpu",
       "webgpu",
       "cpu",
       "webgpu",
+      "cpu",
     ]);
-    expect(stderr).toMatch(/^vdnn: the script trained on 4 backends in turn; --report .*: of the last, webgpu$/m);
-    expect(JSON.parse(readFileSync(project.path("changes.json"), "utf8"))).toMatchObject({ backend: "webgpu" });
+    expect(stderr).toMatch(/^vdnn: the script trained on 5 backends in turn; --report .*: of the last, cpu$/m);
+    expect(JSON.parse(readFileSync(project.path("changes.json"), "utf8"))).toMatchObject({ backend: "cpu" });
   });
 
   it("makes a script that awaits neither setBackend nor ready fail, and say what to await", async () => {
