@@ -85,7 +85,7 @@ export function spillError(path: string, cause: unknown): VdnnError {
   const { name = "", message = String(cause) } = cause as { name?: string; message?: string };
   const why =
     name === "QuotaExceededError"
-      ? "the origin's storage quota is used up; free storage of this site, or lower --spill-memory"
+      ? "the origin's storage quota is used up; free storage of this site, or lower spillMemory"
       : `${name || "an error"}: ${message}; name another directory, or leave the option out`;
   return new VdnnError(
     "ERR_SPILL",
