@@ -1,12 +1,11 @@
 /** A browser that no driver steers, with the site under test open: see `desk.ts`. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { resultOf } from "./answer.ts";
 import type { Browser } from "./browser.ts";
 import { Desk } from "./desk.ts";
+import { startChild } from "./child.ts";
 import { openDisplay } from "./display.ts";
 import { commandFor, type Engine } from "./engines.ts";
 import { openSite } from "./site.ts";
@@ -21,17 +20,15 @@ export async function openRemote(engine: Engine): Promise<RemoteBrowser> {
   const display = await openDisplay();
   const [file, ...switches] = commandFor(engine, `${site.url}#ask`, profile, display !== undefined);
   const env = { ...process.env, ...engine.environmentFor(profile), DISPLAY: display?.name };
-  const program = spawn(file, switches, { stdio: "ignore", env });
-  const exited = once(program, "exit");
-  void exited.then(([code]) => desk.fail(new Error(`${engine.name} ended with exit code ${String(code)}`)));
+  const program = startChild(file, switches, { stdio: "ignore", env });
+  void program.exited.then(() => desk.fail(new Error(`${engine.name} ended before it answered`)));
   return {
     async run(realm, name, ...args) {
       return resultOf(await desk.ask({ realm, name, args })) as never;
     },
     async close() {
-      program.kill();
-      await exited;
-      display?.close();
+      await program.end();
+      await display?.close();
       await site.close();
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },

@@ -2,13 +2,13 @@
  * A Chromium whose tabs hide as those of a user do. Playwright's own launch keeps every page visible, focused and unthrottled, so
  * this one is started without it, and Playwright connects and leaves its default context as it is.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { startChild } from "./child.ts";
 
 export interface Tabs {
   /** Where its tabs are. Contexts of Playwright's own are always visible. */
@@ -26,9 +26,10 @@ export interface Tabs {
 export async function openTabs(executablePath: string, args: readonly string[]): Promise<Tabs> {
   const profile = await mkdtemp(path.join(tmpdir(), "vdnn-chromium-"));
   const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "--no-first-run"];
-  const program = spawn(executablePath, [...own, ...args], { stdio: ["ignore", "ignore", "pipe"] });
-  const exited = once(program, "exit");
-  const browser = await chromium.connectOverCDP(await addressFrom(program.stderr), { noDefaults: true });
+  const program = startChild(executablePath, [...own, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const browser = await chromium.connectOverCDP(await addressFrom(program.process.stderr as Readable), {
+    noDefaults: true,
+  });
   const [context] = browser.contexts();
   if (context === undefined) throw new Error("Chromium has no default context");
   const [other = await context.newPage()] = context.pages();
@@ -55,14 +56,14 @@ export async function openTabs(executablePath: string, args: readonly string[]):
     async close() {
       const session = await browser.newBrowserCDPSession();
       await session.send("Browser.close");
-      await exited;
+      await program.exited;
       await rm(profile, { recursive: true, force: true });
     },
   };
 }
 
 /** Chromium writes where it listens. */
-async function addressFrom(output: NodeJS.ReadableStream): Promise<string> {
+async function addressFrom(output: Readable): Promise<string> {
   for await (const line of createInterface({ input: output })) {
     const address = /listening on (ws:\S+)/.exec(line)?.[1];
     if (address === undefined) continue;
