@@ -15,6 +15,7 @@ import {
 import { type DeviceAdapter, isCastToSame, passesByReference } from "./adapter.ts";
 import { estimateBytes } from "./estimate.ts";
 import { overrideKernels } from "./kernel-overrides.ts";
+import { override } from "./override.ts";
 
 interface WasmRecord {
   readonly memoryOffset: number | null;
@@ -45,14 +46,11 @@ export function wasmAdapter(engineBackend: EngineBackend): DeviceAdapter {
       const undo = [shareByReference(tf), refuseWhenFull(backend)];
       return () => undo.forEach((restore) => restore());
     },
-    announce(before) {
-      const stock = backend.makeOutput.bind(backend);
-      backend.makeOutput = (shape, dtype, memoryOffset, values) => {
+    announce: (before) =>
+      override(backend, "makeOutput", (stock) => (shape, dtype, memoryOffset, values) => {
         if ((memoryOffset ?? null) === null) before(tensorBytes(shape, dtype));
         return stock(shape, dtype, memoryOffset, values);
-      };
-      return () => void Reflect.deleteProperty(backend, "makeOutput");
-    },
+      }),
     describe(record) {
       const { memoryOffset, shape, dtype } = record as WasmRecord;
       return memoryOffset === null ? null : { shape, dtype };

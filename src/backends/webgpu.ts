@@ -5,6 +5,7 @@
  */
 import { type DataId, type DType, elementCount, type EngineBackend, type Values, viewAs } from "../runtime/engine.ts";
 import { type DeviceAdapter, passesByReference } from "./adapter.ts";
+import { override } from "./override.ts";
 import {
   ELEMENT_BYTES,
   type GpuBuffer,
@@ -60,14 +61,11 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
       const undo = [releaseAtOnce(backend), readWithoutKeeping(backend)];
       return () => undo.forEach((restore) => restore());
     },
-    announce(before) {
-      const stock = backend.makeTensorInfo.bind(backend);
-      backend.makeTensorInfo = (shape, dtype, values) => {
+    announce: (before) =>
+      override(backend, "makeTensorInfo", (stock) => (shape, dtype, values) => {
         if (dtype !== "string" && dtype !== "complex64") before(elementCount(shape) * ELEMENT_BYTES);
         return stock(shape, dtype, values);
-      };
-      return () => void Reflect.deleteProperty(backend, "makeTensorInfo");
-    },
+      }),
     describe(record) {
       const { dtype, shape, external } = record as WebGpuRecord;
       if (dtype === "string" || dtype === "complex64" || external === true) return null;
@@ -124,20 +122,17 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
         const staging = stage(backend, source, source.size);
         return { reached, finish: (host) => unstage(staging, (mapped) => host.set(new Uint8Array(mapped))) };
       },
-      decode: (host, dtype) => (dtype === "bool" ? Uint8Array.from(elements(dtype, host)) : viewAs(dtype, host)),
+      decode: (host, dtype) => decode(dtype, host),
       get isLost() {
         return pool?.isLost ?? false;
       },
       confirm: () => pool?.confirm() ?? Promise.resolve(),
       finish: () => passed(backend),
-      watch(submitted) {
-        const stock = backend.submitQueue.bind(backend);
-        backend.submitQueue = () => {
+      watch: (submitted) =>
+        override(backend, "submitQueue", (stock) => () => {
           stock();
           submitted(settled(backend.device.queue.onSubmittedWorkDone()));
-        };
-        return () => void Reflect.deleteProperty(backend, "submitQueue");
-      },
+        }),
     },
   };
 }
@@ -145,6 +140,11 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
 /** The elements of a tensor as they lie on the device. */
 function elements(dtype: DType, host: Uint8Array): Values {
   return viewAs(dtype === "bool" ? "int32" : dtype, host);
+}
+
+/** The values of a tensor as the program reads them. */
+function decode(dtype: DType, host: Uint8Array): Values {
+  return dtype === "bool" ? Uint8Array.from(elements(dtype, host)) : viewAs(dtype, host);
 }
 
 /** Returns a tensor's buffer to the pool: at once, or at the next submit if a recorded command refers to it. */
@@ -160,8 +160,7 @@ function retire(backend: WebGpuBackend, dataId: DataId, { resource }: WebGpuReco
  * comes back meanwhile would lose its new record then. Only the buffer has to wait.
  */
 function releaseAtOnce(backend: WebGpuBackend): () => void {
-  const stock = backend.disposeData.bind(backend);
-  backend.disposeData = (dataId, force = false) => {
+  return override(backend, "disposeData", (stock) => (dataId, force = false) => {
     const storage = backend.tensorMap;
     if (!storage.has(dataId)) return true;
     const record = storage.get(dataId);
@@ -173,20 +172,17 @@ function releaseAtOnce(backend: WebGpuBackend): () => void {
     storage.delete(dataId);
     retire(backend, dataId, record);
     return true;
-  };
-  return () => void Reflect.deleteProperty(backend, "disposeData");
+  });
 }
 
 /** Stock TF.js keeps what the program reads on the host too, as long as the tensor lives. */
 function readWithoutKeeping(backend: WebGpuBackend): () => void {
-  const stock = backend.read.bind(backend);
-  backend.read = async (dataId) => {
+  return override(backend, "read", (stock) => async (dataId) => {
     const record = backend.tensorMap.get(dataId);
     const { resource, values, dtype } = record;
     if ((values ?? null) !== null || (resource ?? null) === null || dtype === "complex64") return stock(dataId);
     const source = resource as GpuBuffer;
     const bytes = await unstage(stage(backend, source, source.size), (mapped) => new Uint8Array(mapped.slice(0)));
-    return dtype === "bool" ? Uint8Array.from(elements(dtype, bytes)) : viewAs(dtype, bytes);
-  };
-  return () => void Reflect.deleteProperty(backend, "read");
+    return decode(dtype, bytes);
+  });
 }

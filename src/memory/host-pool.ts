@@ -131,8 +131,8 @@ export class HostPool {
     if (!this.#slots.delete(slot)) {
       throw new VdnnError(
         "ERR_HOST_MEMORY",
-        `free: expected a slot of this pool, got one that is free already or foreign ` +
-          `(segment ${slot.segment}, offset ${slot.offset}); free each slot once, in the pool it came from`,
+        `free: expected a slot of this pool, got one that is free or foreign (segment ${slot.segment}, offset ${slot.offset}); ` +
+          "free each slot once, in its own pool",
         { segment: slot.segment, offset: slot.offset, bytes: slot.bytes },
       );
     }

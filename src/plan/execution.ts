@@ -139,8 +139,8 @@ export class Execution {
     this.device.releaseNow(workspaceBytes[k] as number);
     for (let i = outputs.start[k] as number; i < (outputs.start[k + 1] as number); i++) {
       const t = outputs.items[i] as number;
-      this.#dropHost(t, 0);
-      this.#dropSpill(t, 0);
+      this.#drop(t, ON_HOST, this.host, 0);
+      this.#drop(t, ON_SPILL, this.spill, 0);
       this.where[t] = ON_DEVICE;
       this.#deviceReady[t] = 0;
       this.#deviceBusy[t] = 0;
@@ -162,7 +162,7 @@ export class Execution {
         this.#spillReady[t] = this.writeMs;
         this.where[t]! |= ON_SPILL;
       }
-      this.#dropHost(t, Math.max(this.#hostReady[t] as number, this.#spillReady[t] as number));
+      this.#drop(t, ON_HOST, this.host, Math.max(this.#hostReady[t] as number, this.#spillReady[t] as number));
     }
     if (!keep && (where & ON_DEVICE) !== 0) this.free(t);
   }
@@ -190,8 +190,8 @@ export class Execution {
     this.#deviceBusy[t] = 0;
     if (isTransit) this.host.releaseAt(this.inMs, bytes);
     if (isLast) {
-      this.#dropHost(t, this.inMs);
-      this.#dropSpill(t, this.inMs);
+      this.#drop(t, ON_HOST, this.host, this.inMs);
+      this.#drop(t, ON_SPILL, this.spill, this.inMs);
     }
     this.where[t]! |= ON_DEVICE;
     return this.inMs;
@@ -202,8 +202,7 @@ export class Execution {
     if ((where & ON_DEVICE) === 0) return;
     const bytes = this.#graph.bytes[t] as number;
     const ms = Math.max(this.#deviceReady[t] as number, this.#deviceBusy[t] as number);
-    if (ms <= this.computeMs) this.device.releaseNow(bytes);
-    else this.device.releaseAt(ms, bytes);
+    this.#release(this.device, ms, bytes);
     this.where[t] = where & ~ON_DEVICE;
     this.#deviceReady[t] = 0;
   }
@@ -227,20 +226,17 @@ export class Execution {
     this.computeMs = ms;
   }
 
-  #dropHost(t: TensorIndex, ms: number): void {
+  /** A copy in another tier than the device ends at `ms`, if there is one. */
+  #drop(t: TensorIndex, bit: number, pool: Pool, ms: number): void {
     const where = this.where[t] as number;
-    if ((where & ON_HOST) === 0) return;
-    if (ms <= this.computeMs) this.host.releaseNow(this.#graph.bytes[t] as number);
-    else this.host.releaseAt(ms, this.#graph.bytes[t] as number);
-    this.where[t] = where & ~ON_HOST;
+    if ((where & bit) === 0) return;
+    this.#release(pool, ms, this.#graph.bytes[t] as number);
+    this.where[t] = where & ~bit;
   }
 
-  #dropSpill(t: TensorIndex, ms: number): void {
-    const where = this.where[t] as number;
-    if ((where & ON_SPILL) === 0) return;
-    if (ms <= this.computeMs) this.spill.releaseNow(this.#graph.bytes[t] as number);
-    else this.spill.releaseAt(ms, this.#graph.bytes[t] as number);
-    this.where[t] = where & ~ON_SPILL;
+  #release(pool: Pool, ms: number, bytes: number): void {
+    if (ms <= this.computeMs) pool.releaseNow(bytes);
+    else pool.releaseAt(ms, bytes);
   }
 }
 

@@ -14,6 +14,8 @@ interface Slot {
   readonly variable: tfjs.Variable;
 }
 
+type Slots = (Slot | undefined)[];
+
 interface AdamLike {
   readonly learningRate: number;
   readonly beta1: number;
@@ -25,15 +27,15 @@ interface AdamLike {
 
 interface AdamState extends AdamLike {
   readonly accBeta2: tfjs.Variable;
-  readonly accumulatedFirstMoment: (Slot | undefined)[];
-  readonly accumulatedSecondMoment: (Slot | undefined)[];
+  readonly accumulatedFirstMoment: Slots;
+  readonly accumulatedSecondMoment: Slots;
 }
 
 interface AdamaxState extends AdamLike {
   readonly decay: number;
   readonly iteration: tfjs.Variable;
-  readonly accumulatedFirstMoment: (Slot | undefined)[];
-  readonly accumulatedWeightedInfNorm: (Slot | undefined)[];
+  readonly accumulatedFirstMoment: Slots;
+  readonly accumulatedWeightedInfNorm: Slots;
 }
 
 export interface OptimizerHooks {
@@ -90,13 +92,33 @@ function leanUpdate(tf: TensorFlow, name: string, within: UpdateVariable): Apply
   return null;
 }
 
-/** Variables that have a gradient, with their position in the list, which names their slots. */
-function* updates(tf: TensorFlow, gradients: Gradients): Generator<[number, tfjs.Variable, tfjs.Tensor | null]> {
+/**
+ * Runs an update variable by variable, in the optimizer's own order.
+ *
+ * @param second where the second slot of each variable is
+ * @param step what is added to a variable that has a gradient, having assigned its slots
+ */
+function eachVariable(
+  tf: TensorFlow,
+  optimizer: Pick<AdamState, "accumulatedFirstMoment">,
+  second: Slots,
+  gradients: Gradients,
+  within: UpdateVariable,
+  step: (first: tfjs.Variable, second: tfjs.Variable, gradient: tfjs.Tensor) => tfjs.Tensor,
+): void {
   const list = Array.isArray(gradients)
     ? gradients
     : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
   for (const [i, { name, tensor }] of list.entries()) {
-    yield [i, tf.engine().registeredVariables[name] as tfjs.Variable, tensor];
+    // Its place in the list names its slots.
+    const value = tf.engine().registeredVariables[name] as tfjs.Variable;
+    within(value.name, () => {
+      const slots = [
+        slot(tf, optimizer.accumulatedFirstMoment, i, value, "m"),
+        slot(tf, second, i, value, "v"),
+      ] as const;
+      if (tensor !== null && tensor !== undefined) tf.tidy(() => value.assign(tf.add(step(...slots, tensor), value)));
+    });
   }
 }
 
@@ -119,23 +141,15 @@ function applyAdam(tf: TensorFlow, adam: AdamState, gradients: Gradients, within
   tf.tidy(() => {
     const oneMinusAccBeta1 = sub(1, adam.accBeta1);
     const oneMinusAccBeta2 = sub(1, adam.accBeta2);
-    for (const [i, value, gradient] of updates(tf, gradients)) {
-      within(value.name, () => {
-        const first = slot(tf, adam.accumulatedFirstMoment, i, value, "m");
-        const second = slot(tf, adam.accumulatedSecondMoment, i, value, "v");
-        if (gradient === null || gradient === undefined) return;
-        tf.tidy(() => {
-          const newFirst = add(mul(first, adam.beta1), mul(gradient, 1 - adam.beta1));
-          const newSecond = add(mul(second, adam.beta2), mul(square(gradient), 1 - adam.beta2));
-          const correctedFirst = div(newFirst, oneMinusAccBeta1);
-          const correctedSecond = div(newSecond, oneMinusAccBeta2);
-          first.assign(newFirst);
-          second.assign(newSecond);
-          const step = mul(div(correctedFirst, add(sqrt(correctedSecond), adam.epsilon)), -adam.learningRate);
-          value.assign(add(step, value));
-        });
-      });
-    }
+    eachVariable(tf, adam, adam.accumulatedSecondMoment, gradients, within, (first, second, gradient) => {
+      const newFirst = add(mul(first, adam.beta1), mul(gradient, 1 - adam.beta1));
+      const newSecond = add(mul(second, adam.beta2), mul(square(gradient), 1 - adam.beta2));
+      const correctedFirst = div(newFirst, oneMinusAccBeta1);
+      const correctedSecond = div(newSecond, oneMinusAccBeta2);
+      first.assign(newFirst);
+      second.assign(newSecond);
+      return mul(div(correctedFirst, add(sqrt(correctedSecond), adam.epsilon)), -adam.learningRate);
+    });
     adam.accBeta1.assign(mul(adam.accBeta1, adam.beta1));
     adam.accBeta2.assign(mul(adam.accBeta2, adam.beta2));
   });
@@ -147,22 +161,14 @@ function applyAdamax(tf: TensorFlow, adamax: AdamaxState, gradients: Gradients, 
   tf.tidy(() => {
     const oneMinusAccBeta1 = sub(1, adamax.accBeta1);
     const rate = div(-adamax.learningRate, add(mul(adamax.iteration, adamax.decay), 1));
-    for (const [i, value, gradient] of updates(tf, gradients)) {
-      within(value.name, () => {
-        const first = slot(tf, adamax.accumulatedFirstMoment, i, value, "m");
-        const norm = slot(tf, adamax.accumulatedWeightedInfNorm, i, value, "v");
-        if (gradient === null || gradient === undefined) return;
-        tf.tidy(() => {
-          const newFirst = add(mul(first, adamax.beta1), mul(gradient, 1 - adamax.beta1));
-          const decayed = mul(norm, adamax.beta2);
-          const newNorm = maximum(decayed, abs(gradient));
-          first.assign(newFirst);
-          norm.assign(newNorm);
-          const step = mul(div(rate, oneMinusAccBeta1), div(newFirst, add(newNorm, adamax.epsilon)));
-          value.assign(add(step, value));
-        });
-      });
-    }
+    eachVariable(tf, adamax, adamax.accumulatedWeightedInfNorm, gradients, within, (first, norm, gradient) => {
+      const newFirst = add(mul(first, adamax.beta1), mul(gradient, 1 - adamax.beta1));
+      const decayed = mul(norm, adamax.beta2);
+      const newNorm = maximum(decayed, abs(gradient));
+      first.assign(newFirst);
+      norm.assign(newNorm);
+      return mul(div(rate, oneMinusAccBeta1), div(newFirst, add(newNorm, adamax.epsilon)));
+    });
     adamax.iteration.assign(add(adamax.iteration, 1));
     adamax.accBeta1.assign(mul(adamax.accBeta1, adamax.beta1));
   });

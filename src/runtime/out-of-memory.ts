@@ -66,7 +66,7 @@ export function outOfMemory(shortage: Shortage): VdnnError {
       freeBytes,
       capacityBytes: budgetBytes,
       weightBytes,
-      live: live.map(({ what, bytes, count }) => ({ what, bytes, count })),
+      live,
       largest: largest(shortage),
       smallestFeasibleBytes: feasible,
       smallestFeasibleIsLowerBound: isLowerBound,

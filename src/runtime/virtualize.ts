@@ -169,8 +169,8 @@ function compareToys(tf: TensorFlow, expected: string, found: string): void {
   if (found === expected) return;
   throw new VdnnError(
     "ERR_PARITY",
-    "two training steps of a toy model under vdnn did not give the weights of stock TensorFlow.js; nothing was changed. " +
-      "Another library may have patched this TensorFlow.js; please report the backend and package versions",
+    "a toy model did not train to the weights of stock TensorFlow.js, so nothing was changed; another library may have patched it: " +
+      "please report the backend and package versions",
     { backend: engineOf(tf).backendName },
   );
 }

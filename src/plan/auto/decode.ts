@@ -38,6 +38,8 @@ export interface Decoded {
   readonly fits: boolean;
 }
 
+export const INFEASIBLE: Decoded = { stepMs: Number.POSITIVE_INFINITY, stallMs: 0, fits: false };
+
 /** Scratch space of the decodings of one problem on one machine, and the steps of the last one. */
 export class Decoder {
   readonly #problem: Problem;
@@ -100,7 +102,7 @@ export class Decoder {
     }
     for (let k = 0; k < flat.kernelCount; k++) {
       if (execution.computeMs + (restMs[k] as number) >= limitMs) {
-        return { stepMs: Number.POSITIVE_INFINITY, stallMs: 0, fits: false };
+        return INFEASIBLE;
       }
       for (let i = this.#byWriter.start[k] as number; i < (this.#byWriter.start[k + 1] as number); i++) {
         const g = this.#byWriter.items[i] as number;

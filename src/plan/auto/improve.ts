@@ -56,11 +56,11 @@ function moved(
   if (kind < 0.5) return { ...point, out: nudged(point.out, pickNear(problem, chosen, k, 1, random), n, random) };
   if (kind < 0.65) {
     const g = pickNear(problem, chosen, k, 1, random);
-    return g < 0 ? null : { ...point, forced: put(point.forced, g, 0), banned: put(point.banned, g, 1) };
+    return g < 0 ? null : { ...point, forced: changed(point.forced, g, 0), banned: changed(point.banned, g, 1) };
   }
   if (kind < 0.8) {
     const g = pickNear(problem, chosen, k, 0, random);
-    return g < 0 ? null : { ...point, forced: put(point.forced, g, 1), banned: put(point.banned, g, 0) };
+    return g < 0 ? null : { ...point, forced: changed(point.forced, g, 1), banned: changed(point.banned, g, 0) };
   }
   if (kind < 0.88) {
     const g = pickNear(problem, chosen, k, 1, random);
@@ -69,8 +69,8 @@ function moved(
     const at = from + 1 + Math.floor((1 - random() ** 2) * (to - from));
     const isDue = random() < 0.5;
     return isDue
-      ? { ...point, due: set(point.due, g, at) }
-      : { ...point, hold: set(point.hold, g, random() < 0.3 ? 0 : at) };
+      ? { ...point, due: changed(point.due, g, at) }
+      : { ...point, hold: changed(point.hold, g, random() < 0.3 ? 0 : at) };
   }
   if (kind < 0.97) {
     const budgets = point.budgets.slice();
@@ -125,14 +125,8 @@ function nudged(keys: Float64Array, g: number, n: number, random: Random): Float
   return copy;
 }
 
-function put(flags: Uint8Array, g: number, value: 0 | 1): Uint8Array {
-  const copy = flags.slice();
+function changed<T extends Uint8Array | Int32Array>(values: T, g: number, value: number): T {
+  const copy = values.slice() as T;
   copy[g] = value;
-  return copy;
-}
-
-function set(kernels: Int32Array, g: number, k: number): Int32Array {
-  const copy = kernels.slice();
-  copy[g] = k;
   return copy;
 }

@@ -4,7 +4,7 @@
  */
 import type { PlanStep } from "../plan.ts";
 import type { Machine } from "../policy.ts";
-import { type Decoded, Decoder } from "./decode.ts";
+import { type Decoded, Decoder, INFEASIBLE } from "./decode.ts";
 import type { Problem } from "./gaps.ts";
 import { keysOf, type Rule, shortestFirst, Sweep } from "./sweep.ts";
 import { assignTiers } from "./tiers.ts";
@@ -25,8 +25,6 @@ export interface Point {
   /** Share of the host that is not filled from the device, for what passes through to spill and back. */
   readonly hostReserve: number;
 }
-
-export const INFEASIBLE: Decoded = { stepMs: Number.POSITIVE_INFINITY, stallMs: 0, fits: false };
 
 /** Scratch space of a search over one problem and machine. */
 export class Search {
