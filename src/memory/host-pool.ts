@@ -7,7 +7,7 @@
  * segment never shrinks, so views of it stay valid.
  */
 import { VdnnError } from "../errors.ts";
-import { formatBytes, GIB, KIB } from "../units.ts";
+import { GIB, KIB } from "../units.ts";
 import { FreeList } from "./free-list.ts";
 import type { SegmentMemory, SegmentSource } from "./segments.ts";
 
@@ -64,13 +64,6 @@ export class HostPool {
   #footprintBytes = 0;
 
   constructor({ capacityBytes, alignment = 4096, segmentBytes = GIB, segments }: HostPoolOptions) {
-    if (!(capacityBytes >= 0)) invalid("capacityBytes", "a number of bytes or Infinity", capacityBytes);
-    if (alignment < 64 || alignment > PAGE_BYTES || !Number.isInteger(Math.log2(alignment))) {
-      invalid("alignment", "a power of two from 64 to 65536", alignment);
-    }
-    if (!(segmentBytes >= PAGE_BYTES && segmentBytes <= segments.maximumBytes)) {
-      invalid("segmentBytes", `64 KiB to ${formatBytes(segments.maximumBytes)}`, segmentBytes);
-    }
     this.capacityBytes = capacityBytes;
     this.alignment = alignment;
     this.#segmentBytes = roundDown(segmentBytes, PAGE_BYTES);
@@ -112,7 +105,10 @@ export class HostPool {
 
   /** A slot of exactly `bytes`, or undefined when it does not fit now. Its content is whatever was there before. */
   allocate(bytes: number): HostSlot | undefined {
-    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) invalid("bytes", "a whole number of bytes", bytes);
+    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) {
+      const message = `bytes: expected a whole number of bytes, got ${bytes}`;
+      throw new VdnnError("ERR_INVALID_OPTION", message, { option: "bytes", got: bytes });
+    }
     const paddedBytes = Math.max(this.alignment, roundUp(bytes, this.alignment));
     if (this.usedBytes + paddedBytes > this.capacityBytes) return undefined;
     const segment = this.#bestFit(paddedBytes) ?? (this.#grow(paddedBytes) ? this.#bestFit(paddedBytes) : undefined);
@@ -222,8 +218,4 @@ function roundUp(bytes: number, unit: number): number {
 
 function roundDown(bytes: number, unit: number): number {
   return Math.floor(bytes / unit) * unit;
-}
-
-function invalid(option: string, expected: string, got: unknown): never {
-  throw new VdnnError("ERR_INVALID_OPTION", `${option}: expected ${expected}, got ${String(got)}`, { option, got });
 }

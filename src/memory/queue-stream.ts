@@ -10,35 +10,23 @@ export interface QueueStreamOptions<C> {
   readonly name: string;
   /** Does one command; its rejection is the error of that command's event alone. */
   readonly perform: (command: C) => Promise<void>;
-  /** Commands in flight before `submit` throws (it cannot block). Default Infinity. */
-  readonly capacity?: number;
 }
 
 export class QueueStream<C> implements Stream<C> {
   readonly name: string;
   readonly canBlock = false;
   readonly #perform: (command: C) => Promise<void>;
-  readonly #capacity: number;
   readonly #queue = new PQueue({ concurrency: 1 });
   #closing: Promise<void> | undefined;
 
-  constructor({ name, perform, capacity = Infinity }: QueueStreamOptions<C>) {
+  constructor({ name, perform }: QueueStreamOptions<C>) {
     this.name = name;
     this.#perform = perform;
-    this.#capacity = capacity;
   }
 
-  /** @throws VdnnError `ERR_STREAM` when closed, or when `capacity` commands are in flight */
+  /** @throws VdnnError `ERR_STREAM` when closed */
   submit(command: C): StreamEvent {
     if (this.#closing !== undefined) throw new VdnnError("ERR_STREAM", `stream ${this.name}: used after close`);
-    const inFlight = this.#queue.size + this.#queue.pending;
-    if (inFlight >= this.#capacity) {
-      throw new VdnnError(
-        "ERR_STREAM",
-        `stream ${this.name}: expected at most ${this.#capacity} commands in flight; await an earlier event first`,
-        { stream: this.name, inFlight, capacity: this.#capacity },
-      );
-    }
     let isReached = false;
     let failure: { readonly error: unknown } | undefined;
     // Never rejects, so that an event nobody awaits is no unhandled rejection; `wait` and `done` report the error.

@@ -198,7 +198,7 @@ export class Residency {
       this.#options.missed();
       throw new VdnnError(
         "ERR_BACKEND",
-        `a kernel asked for ${block.bytes} bytes that are on their way to the host or on the spill tier, and ${this.adapter.name} cannot wait inside ` +
+        `a kernel asked for ${block.bytes} bytes that have yet to arrive, and ${this.adapter.name} cannot wait inside ` +
           "synchronous code; await the training call before its tensors are used, or raise deviceMemory",
         { backend: this.adapter.name, bytes: block.bytes },
         { cause },

@@ -36,10 +36,9 @@ describe("QueueStream", () => {
   });
 
   it("cannot block, and says so", async () => {
-    const stream = new QueueStream<null>({ name: "copies", perform: () => Promise.resolve(), capacity: 1 });
+    const stream = new QueueStream<null>({ name: "copies", perform: () => Promise.resolve() });
     const event = stream.submit(null);
     expect(() => event.wait()).toThrow(expect.objectContaining({ code: "ERR_STREAM" }));
-    expect(() => stream.submit(null)).toThrow(/at most 1/);
     await event.done();
     event.wait();
     stream.submit(null);

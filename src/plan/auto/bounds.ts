@@ -52,7 +52,7 @@
 import { existsBefore } from "../../graph/lifetimes.ts";
 import { bucketed } from "../buckets.ts";
 import { canMove, type Machine } from "../policy.ts";
-import { gapIntervals, worstOnly } from "./copy-costs.ts";
+import { gapIntervals, worstOfEach, worstOnly } from "./copy-costs.ts";
 import { cheapestCover } from "./cover.ts";
 import { DropCosts } from "./drop-costs.ts";
 import { dropRates } from "./drop-rates.ts";
@@ -231,15 +231,7 @@ function chooseKernels(excess: Float64Array): number[] {
   const n = excess.length;
   const count = Math.max(64, Math.floor(PAIR_BUDGET / n));
   const stride = Math.max(1, Math.ceil(n / count));
-  const chosen: number[] = [];
-  for (let from = 0; from < n; from += stride) {
-    let worst = from;
-    for (let k = from; k < Math.min(n, from + stride); k++) {
-      if ((excess[k] as number) > (excess[worst] as number)) worst = k;
-    }
-    if ((excess[worst] as number) > 0) chosen.push(worst);
-  }
-  return chosen;
+  return worstOfEach(excess, stride).filter((k) => (excess[k] as number) > 0);
 }
 
 function raise(best: Float64Array, m: number, ms: number): void {

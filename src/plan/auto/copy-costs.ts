@@ -48,14 +48,18 @@ export function worstOnly(need: Float64Array, intervals: number): Float64Array {
   const stride = Math.ceil(need.length / Math.max(MIN_KERNELS, Math.floor(WORK / (intervals + 1))));
   if (stride <= 1) return need;
   const kept = new Float64Array(need.length);
-  for (let from = 0; from < need.length; from += stride) {
-    let worst = from;
-    for (let k = from; k < Math.min(need.length, from + stride); k++) {
-      if ((need[k] as number) > (need[worst] as number)) worst = k;
-    }
-    kept[worst] = need[worst] as number;
-  }
+  for (const k of worstOfEach(need, stride)) kept[k] = need[k] as number;
   return kept;
+}
+
+/** The kernel with the largest need of each stretch of so many. */
+export function worstOfEach(need: Float64Array, stride: number): number[] {
+  const worst: number[] = [];
+  for (let k = 0; k < need.length; k++) {
+    const i = Math.floor(k / stride);
+    if (i === worst.length || (need[k] as number) > (need[worst[i] as number] as number)) worst[i] = k;
+  }
+  return worst;
 }
 
 /** Kernels times intervals. */

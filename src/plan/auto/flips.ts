@@ -2,7 +2,7 @@
  * Hill climbing on a choice of re-runs: adds what closes one gap, alone or with the chain that it needs, mostly a gap that is open
  * where the plan hurts; or takes one re-run away, or all before one kernel. What is no slower is kept.
  */
-import { randomOf } from "./random.ts";
+import { randomOf, oneOf } from "./random.ts";
 import { toPairs } from "./recompute.ts";
 import { type RecomputeCandidate, recomputeCandidates } from "./recompute-candidates.ts";
 import type { Model } from "./recompute-model.ts";
@@ -66,7 +66,7 @@ function pick(
   hurt: Float64Array,
   random: () => number,
 ): RecomputeCandidate | undefined {
-  const any = (): RecomputeCandidate | undefined => candidates[Math.floor(random() * candidates.length)];
+  const any = (): RecomputeCandidate | undefined => oneOf(candidates, random);
   if (random() < 0.3) return any();
   let total = 0;
   for (const ms of hurt) total += ms;

@@ -2,7 +2,7 @@
  * Simulated annealing around the best point found so far. Moves are drawn where the plan hurts: at kernels that wait. Seeded, and
  * bounded by a count of moves; stops at the lower bound.
  */
-import { randomOf } from "./random.ts";
+import { randomOf, below, oneOf } from "./random.ts";
 import type { Point, Search } from "./search.ts";
 
 export interface Improved {
@@ -50,7 +50,7 @@ function moved(
   const { gaps, flat } = problem;
   if (gaps.count === 0) return null;
   const n = flat.kernelCount;
-  const k = random() < 0.8 ? sampled(stalls, random) : Math.floor(random() * n);
+  const k = random() < 0.8 ? sampled(stalls, random) : below(n, random);
   const kind = random();
   if (kind < 0.25) return { ...point, in: nudged(point.in, pickNear(problem, chosen, k, 1, random), n, random) };
   if (kind < 0.5) return { ...point, out: nudged(point.out, pickNear(problem, chosen, k, 1, random), n, random) };
@@ -75,17 +75,14 @@ function moved(
   if (kind < 0.97) {
     const budgets = point.budgets.slice();
     const reach = 1 + Math.floor(random() ** 2 * Math.min(n, 200));
-    const [low, high] = [
-      Math.max(0, k - Math.floor(random() * reach)),
-      Math.min(n, k + 1 + Math.floor(random() * reach)),
-    ];
-    const g = Math.floor(random() * gaps.count);
+    const [low, high] = [Math.max(0, k - below(reach, random)), Math.min(n, k + 1 + below(reach, random))];
+    const g = below(gaps.count, random);
     const bytes = random() < 0.5 ? (gaps.bytes[g] as number) : random() ** 2 * 0.1 * deviceBytes;
     const sign = random() < 0.6 ? -1 : 1;
     for (let i = low; i < high; i++) budgets[i] = Math.min(deviceBytes, (budgets[i] as number) + sign * bytes);
     return { ...point, budgets };
   }
-  return { ...point, lookAhead: [0, 2, 8][Math.floor(random() * 3)] ?? 0 };
+  return { ...point, lookAhead: oneOf([0, 2, 8], random) ?? 0 };
 }
 
 /** A kernel, as likely as it waits long. */
@@ -105,7 +102,7 @@ function pickNear({ gaps }: Search["problem"], chosen: Uint8Array, k: number, us
   let found = -1;
   let distance = Number.POSITIVE_INFINITY;
   for (let tries = 0; tries < 12; tries++) {
-    const g = Math.floor(random() * gaps.count);
+    const g = below(gaps.count, random);
     if (chosen[g] !== used) continue;
     const from = gaps.from[g] as number;
     const to = gaps.to[g] as number;

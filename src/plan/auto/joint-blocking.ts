@@ -12,7 +12,7 @@ import { dropRates } from "./drop-rates.ts";
 import { fewestBytes, type FewestBytes } from "./fewest-bytes.ts";
 import { flip, type Flippable } from "./flips.ts";
 import { type Problem, problemOf, targetBytes } from "./gaps.ts";
-import type { JointOptions, JointPlan } from "./joint.ts";
+import { faster, type JointOptions, type JointPlan } from "./joint.ts";
 import { improveFrom, startOffloads } from "./offload.ts";
 import { planRecompute, toPairs, toReruns } from "./recompute.ts";
 import { Lives } from "./recompute-lives.ts";
@@ -30,16 +30,12 @@ interface Scored extends Flippable {
 export function planBlocking(graph: Graph, machine: Machine, options: JointOptions): JointPlan | null {
   const { goalMs, limitMs } = options;
   const model = recomputeModel(graph);
-  const priced = cheapest([byPrices(graph, model, machine, options), ...byRecompute(graph, model, machine, options)]);
+  const priced = byRecompute(graph, model, machine, options).reduce(faster, byPrices(graph, model, machine, options));
   if (priced === null) return null;
   const { problem, rewritten } = flip(priced, model, options, (pairs) => score(graph, model, machine, pairs));
   const { search, point, stepMs } = startOffloads(problem, machine, goalMs, limitMs);
   if (point === null) return null;
   return planOf({ search, rewritten }, improveFrom(search, point, stepMs, options).point);
-}
-
-function cheapest(scored: readonly (Scored | null)[]): Scored | null {
-  return scored.reduce((a, b) => (a === null || (b !== null && b.stepMs < a.stepMs) ? b : a), null);
 }
 
 /** Recomputation down to the budget, and half of the way; the rest is copied. */

@@ -72,7 +72,7 @@ function planShort(planner: Joint, another: () => Joint, { flips, moves }: Joint
   return faster(plan, other.result(moves));
 }
 
-function faster(a: JointPlan | null, b: JointPlan | null): JointPlan | null {
+export function faster<T extends { readonly stepMs: number }>(a: T | null, b: T | null): T | null {
   return a === null || (b !== null && b.stepMs < a.stepMs) ? b : a;
 }
 

@@ -9,3 +9,13 @@ export function randomOf(seed: number): () => number {
     return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** A whole number from 0 up to `end`, which is not included. */
+export function below(end: number, random: () => number): number {
+  return Math.floor(random() * end);
+}
+
+/** One of a list; undefined of none. */
+export function oneOf<T>(list: readonly T[], random: () => number): T | undefined {
+  return list[below(list.length, random)];
+}

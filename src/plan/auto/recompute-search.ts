@@ -7,6 +7,7 @@ import type { Lives } from "./recompute-lives.ts";
 import { outputBytes, rerunMs } from "./recompute-model.ts";
 import { restore, snapshot } from "./recompute-prices.ts";
 import { Trial } from "./recompute-trial.ts";
+import { below, oneOf } from "./random.ts";
 
 /** Units that may run again and build something of size. */
 function usefulUnits({ model }: Lives): number[] {
@@ -130,10 +131,10 @@ function perturb(trial: Trial, useful: readonly number[], random: () => number):
   const { lives } = trial;
   if (random() < 0.6) {
     for (let attempt = 0; attempt < 20; attempt++) {
-      const unit = useful[Math.floor(random() * useful.length)]!;
+      const unit = oneOf(useful, random)!;
       const runs = lives.runs[unit]!;
       if (runs.length === 0) continue;
-      trial.remove(unit, runs[Math.floor(random() * runs.length)]!);
+      trial.remove(unit, oneOf(runs, random)!);
       return;
     }
   }
@@ -155,9 +156,9 @@ function dropSomething(
   let best = -1;
   let bestStage = -1;
   let bestRate = Number.POSITIVE_INFINITY;
-  const wanted = 1 + Math.floor(random() * 8);
+  const wanted = 1 + below(8, random);
   for (let attempt = 0; attempt < 40 && found < wanted; attempt++) {
-    const unit = useful[Math.floor(random() * useful.length)]!;
+    const unit = oneOf(useful, random)!;
     const stage = dropOver(lives, unit, peak);
     if (stage < 0) continue;
     found++;
@@ -175,11 +176,11 @@ function removeSome(trial: Trial, budget: number, random: () => number): void {
   const { lives } = trial;
   const { units } = lives.model;
   for (let attempt = 0; attempt < 12; attempt++) {
-    const unit = Math.floor(random() * units.count);
+    const unit = below(units.count, random);
     const runs = lives.runs[unit]!;
     if (runs.length === 0) continue;
     const mark = trial.mark();
-    trial.remove(unit, runs[Math.floor(random() * runs.length)]!);
+    trial.remove(unit, oneOf(runs, random)!);
     if (lives.peakBytes() > budget) trial.rollback(mark);
   }
 }
