@@ -60,8 +60,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 /** Where WebGPU is there and nothing is behind it. */
 const DRIVER_REMEDY =
-  "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers), or name one with VK_ICD_FILENAMES, such as SwiftShader's " +
-  "vk_swiftshader_icd.json";
+  "install a Vulkan driver (Debian 13, or 12 with bookworm-backports: apt-get install mesa-vulkan-drivers), or name one with " +
+  "VK_ICD_FILENAMES, such as SwiftShader's vk_swiftshader_icd.json";
 /** A child that loads TensorFlow and multiplies two small matrices takes about a second. */
 const PROBE_TIMEOUT_MS = 60_000;
 
