@@ -20,6 +20,7 @@ export { virtualize } from "./platforms/browser.ts";
 export type {
   CounterEvent,
   IterationResult,
+  IterationTotals,
   Lane,
   LaneEvent,
   PlanSummary,

@@ -30,6 +30,7 @@ export { validate } from "./plan/validate.ts";
 export type {
   CounterEvent,
   IterationResult,
+  IterationTotals,
   Lane,
   LaneEvent,
   PlanSummary,

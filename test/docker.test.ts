@@ -1,6 +1,6 @@
 /**
  * The container files, as far as they can be checked without an engine: everything pinned, nobody root at the end, and nothing
- * named that is not there. docker/README.md says what else was tried by hand.
+ * named that is not there. docker/README.md says what was built and run.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
