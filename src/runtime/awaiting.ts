@@ -14,6 +14,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import type { AsynchronousDevice } from "../backends/adapter.ts";
 import type { Vault } from "../memory/vault.ts";
 import { Arrivals } from "./arrivals.ts";
+import { Attempt } from "./attempt.ts";
 import type { BackwardStep } from "./backward.ts";
 import type { Block } from "./block.ts";
 import type { EngineTensor, TensorFlow } from "./engine.ts";
@@ -22,6 +23,7 @@ import type { Meter } from "./meter.ts";
 import type { Residency } from "./residency.ts";
 import type { Steps } from "./steps.ts";
 import type { Gradients, TrainingCall } from "./training-call.ts";
+import { checkGradients, disposeGradients, named, trainable } from "./variable-gradients.ts";
 
 export interface AwaitingContext {
   readonly tf: TensorFlow;
@@ -33,6 +35,7 @@ export interface AwaitingContext {
   readonly meter: Meter;
   /** Wait for each copy at the next node, needed there or not. */
   readonly awaitEachCopy: boolean;
+  readonly warn: (warning: string) => void;
 }
 
 export interface VariableGradients {
@@ -93,7 +96,7 @@ export class AwaitingDriver {
     return this.turn(async () => {
       if (this.#isClosed) return this.#context.tf.variableGrads(f, varList);
       const variables = trainable(this.#context.tf, varList);
-      const gradients = await this.#drive(this.#begin(f, variables));
+      const gradients = await this.#attempt(f, (drawing) => this.#drive(this.#begin(drawing, variables)));
       return { value: gradients.value as unknown as tfjs.Scalar, grads: named(variables, varList, gradients) };
     });
   }
@@ -106,17 +109,39 @@ export class AwaitingDriver {
   ): Promise<tfjs.Scalar | null> {
     return this.turn(async () => {
       if (this.#isClosed) return optimizer.minimize(f, returnCost, varList);
-      const step = this.begin(optimizer, f, varList);
-      try {
-        await step.finish();
-      } catch (error) {
-        step.loss.dispose();
-        throw error;
-      }
-      if (returnCost) return step.loss;
-      step.loss.dispose();
+      const loss = await this.#attempt(f, (drawing) => this.#step(optimizer, drawing, varList));
+      if (returnCost) return loss;
+      loss.dispose();
       return null;
     });
+  }
+
+  async #step(optimizer: tfjs.Optimizer, f: Loss, varList: tfjs.Variable[] | undefined): Promise<tfjs.Scalar> {
+    const step = this.begin(optimizer, f, varList);
+    try {
+      await step.finish();
+    } catch (error) {
+      step.loss.dispose();
+      throw error;
+    }
+    return step.loss;
+  }
+
+  /** For one step. */
+  attempt(): Attempt {
+    return new Attempt({ ...this.#context, arrivals: this.#arrivals });
+  }
+
+  /** Runs a step, and once more where that helps: Note [Second attempt]. */
+  async #attempt<T>(f: Loss, step: (f: Loss) => Promise<T>): Promise<T> {
+    const attempt = this.attempt();
+    const drawing = attempt.drawing(f);
+    try {
+      return await step(drawing);
+    } catch (error) {
+      await attempt.beginAgain(error);
+    }
+    return step(drawing);
   }
 
   /** Runs the forward pass of a step now. Only within a turn. */
@@ -193,7 +218,7 @@ export class AwaitingDriver {
     await this.#arrivals.need(() => this.#needed(step));
     iteration.bringLate();
     await device.confirm();
-    iteration.beginStretch();
+    iteration.departures.waited();
   }
 
   *#needed(step: BackwardStep): Generator<Block, void> {
@@ -226,7 +251,7 @@ export class AwaitingDriver {
     if (!vault.canBlock) await this.#arrivals.need(() => residency.blocks());
     iteration.bringLate();
     await device.confirm();
-    iteration.beginStretch();
+    iteration.departures.waited();
   }
 
   /** The update makes as much again as there is now, old values included, or twice that where it makes optimizer state. */
@@ -254,43 +279,4 @@ export class AwaitingDriver {
       tf.dispose(grads);
     }
   }
-}
-
-/** The variables that `tf.variableGrads` would take. */
-function trainable(tf: TensorFlow, varList: readonly tfjs.Variable[] | undefined): tfjs.Variable[] {
-  const all = varList ?? Object.values<tfjs.Variable>(tf.engine().registeredVariables);
-  const variables = all.filter(({ trainable: isTrainable }) => isTrainable);
-  if (variables.length > 0) return variables;
-  throw new Error(
-    `variableGrads() expects at least one of the input variables to be trainable, but none of the ${all.length} variables is trainable.`,
-  );
-}
-
-function disposeGradients(tf: TensorFlow, { grads }: Gradients): void {
-  tf.dispose(grads.filter((gradient) => gradient !== null) as unknown as tfjs.Tensor[]);
-}
-
-function checkGradients(tf: TensorFlow, gradients: Gradients): void {
-  const { grads, value } = gradients;
-  const message = grads.every((gradient) => gradient === null)
-    ? "Cannot find a connection between any variable and the result of the loss function y=f(x). Please make sure the operations " +
-      "that use variables are inside the function f passed to minimize()."
-    : value.shape.length > 0
-      ? `The f passed in variableGrads(f) must return a scalar, but it returned a rank-${value.shape.length} tensor`
-      : null;
-  if (message === null) return;
-  disposeGradients(tf, gradients);
-  throw new Error(message);
-}
-
-/** Gradients by variable, null for those that are not trainable, as `tf.variableGrads` returns them. */
-function named(
-  variables: readonly tfjs.Variable[],
-  varList: readonly tfjs.Variable[] | undefined,
-  { grads }: Gradients,
-): tfjs.NamedTensorMap {
-  const map: Record<string, unknown> = {};
-  for (const [i, { name }] of variables.entries()) if ((grads[i] ?? null) !== null) map[name] = grads[i];
-  for (const { name, trainable: isTrainable } of varList ?? []) if (!isTrainable) map[name] = null;
-  return map as tfjs.NamedTensorMap;
 }

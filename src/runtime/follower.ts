@@ -50,6 +50,14 @@ export class Follower {
     return pass !== "backward" || next - this.#kernel < lookAhead;
   }
 
+  /** The layer whose kernel ran last uses the tensor again in the same pass: a driver may have no chance to wait before that. */
+  isUsedInLayer(tensor: TensorIndex): boolean {
+    const { kernels } = this.compiled.graph;
+    const latest = kernels[this.#kernel - 1];
+    const next = kernels[this.nextUse(tensor)];
+    return latest !== undefined && next?.layer === latest.layer && next?.pass === latest.pass;
+  }
+
   /** Tensors that the next kernels read, those of the due one first. */
   *readsOfNext(count: number): Generator<Block, void> {
     const { kernels } = this.compiled.graph;

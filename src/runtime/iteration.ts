@@ -8,16 +8,16 @@ import type { PlanStep, Tier } from "../plan/plan.ts";
 import type { IterationResult } from "../report/result.ts";
 import type { Block, Entry } from "./block.ts";
 import type { CompiledPlan } from "./compiled-plan.ts";
+import { Deviation } from "./deviation.ts";
+import { Departures, LOOK_AHEAD } from "./departures.ts";
 import type { Follower } from "./follower.ts";
 import type { Meter } from "./meter.ts";
 import { isRandom, type Op, OpLog } from "./oplog.ts";
 import type { Planner } from "./planner.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { Replay, type ReplayContext } from "./replay.ts";
 import type { Residency } from "./residency.ts";
-import { LOOK_AHEAD, Returns } from "./returns.ts";
 
-/** How many tensors are read from the spill file into host memory ahead of their prefetch. */
-const READ_AHEAD = 8;
 export class Iteration {
   readonly log: OpLog;
   readonly #replay: Replay;
@@ -26,14 +26,11 @@ export class Iteration {
   readonly #meter: Meter;
   readonly #layerNow: () => string;
   #follower: Follower | null = null;
-  #deviated = false;
-  #aheadCursor = 0;
-  #prefetched = 0;
+  readonly #deviation = new Deviation();
+  readonly #readAhead: ReadAhead;
   /** Prefetches of data that was still on its way out. */
   readonly #late = new Map<Block, boolean>();
-  /** Roots that the plan has sent away in a stretch that cannot wait: their copies are on the way, and they leave after it. */
-  readonly #leaving = new Set<Block>();
-  readonly returns: Returns;
+  readonly departures: Departures;
   /** Null outside an iteration. */
   pass: Pass | null = null;
   /** Time spent inside the training calls, ms. */
@@ -57,7 +54,8 @@ export class Iteration {
     this.#residency = residency;
     this.#planner = planner;
     this.#meter = meter;
-    this.returns = new Returns(this, residency.transfers);
+    this.#readAhead = new ReadAhead(residency.transfers);
+    this.departures = new Departures(this, residency.transfers, residency.clock);
     this.#replay = new Replay({ ...context, residency, meter });
   }
 
@@ -73,9 +71,8 @@ export class Iteration {
     this.isOpen = true;
     this.busyMs = 0;
     this.foreignKernels = 0;
-    this.#deviated = false;
-    this.#aheadCursor = 0;
-    this.#prefetched = 0;
+    this.#deviation.begin();
+    this.#readAhead.begin();
     this.#follower = this.#planner.expected();
     this.#meter.begin(this.#residency.ledger.usedBytes);
     if (this.#follower !== null) this.#carryOut(this.#follower, this.#follower.compiled.first);
@@ -115,7 +112,7 @@ export class Iteration {
       this.#withBlock(follower, tensor, (block) => this.#replay.hold(block));
     const steps = compiled.after[kernel];
     if (steps !== undefined && steps.length > 0) this.#carryOut(follower, steps);
-    if (pass !== "forward" && compiled.prefetches.length > 0) this.#readAhead(follower);
+    if (pass !== "forward" && compiled.prefetches.length > 0) this.#readAhead.advance(follower);
   }
 
   /** The follower whose plan foresees this kernel: the current one, another one, or none from here on. */
@@ -127,7 +124,7 @@ export class Iteration {
     this.#replay.clear();
     this.#follower = this.#planner.alternative(this.log.ops, op, follower.compiled);
     if (this.#follower === null) {
-      this.#deviated = true;
+      this.#deviation.left = op.pass;
       // It will be planned anew, and the end of the passes before this one went by unmarked.
       if (op.pass === "update") this.log.markSurvivors();
     }
@@ -139,6 +136,23 @@ export class Iteration {
     if (this.#follower === null) this.log.markSurvivors();
   }
 
+  /** A kernel asked for what cannot be had without waiting. The same plan would do that again. */
+  missed(): void {
+    if (this.pass === null) return;
+    this.#deviation.hasMissed = true;
+    this.doubt();
+  }
+
+  /** The next iteration begins without a plan. */
+  doubt(): void {
+    this.#planner.doubt();
+  }
+
+  /** The step has failed with `error`, and may begin again: Note [Second attempt]. */
+  mayBeginAgain(error: unknown): boolean {
+    return this.#deviation.explains(error);
+  }
+
   /** Ends the iteration. Recipes of dropped data expire here. */
   finish(): {
     readonly mode: IterationResult["mode"];
@@ -148,17 +162,17 @@ export class Iteration {
   } {
     const follower = this.#follower;
     // An iteration without its update (gradients alone) is a prefix of the plan, and that is enough.
-    const mode = follower !== null ? "planned" : this.#deviated ? "deviated" : "recorded";
+    const mode = follower !== null ? "planned" : this.#deviation.left !== null ? "deviated" : "recorded";
     const followed = follower?.compiled ?? null;
     const complete = follower?.isComplete ?? false;
     follower?.unbind();
     this.#follower = null;
     this.#late.clear();
-    this.#leaving.clear();
-    this.returns.clear();
+    this.departures.clear();
     this.#replay.clear();
     this.isOpen = false;
     this.isSuspended = false;
+    this.#deviation.endedIn = this.pass;
     this.pass = null;
     return { mode, followed, complete };
   }
@@ -204,51 +218,14 @@ export class Iteration {
       if (isHeld && !this.#residency.transfers.hasCopy(block)) return;
       try {
         if (keep) this.#residency.transfers.copy(block, nextUse);
-        else this.#send(block, nextUse);
+        else if (this.#isAsynchronous) this.departures.send(block, nextUse);
+        else this.#residency.transfers.offload(block, nextUse);
         if (tier === "spill" && !isHeld) this.#residency.transfers.spill(block);
       } catch (error) {
         // The host is full: the tensor stays, and the device budget has the last word.
         if (!hasCode(error, "ERR_HOST_MEMORY")) throw error;
       }
     });
-  }
-
-  #send(block: Block, nextUse: number): void {
-    const { transfers } = this.#residency;
-    if (this.#isAsynchronous) {
-      if (this.returns.keepsRoots && !transfers.hasCopy(block) && !this.returns.canRunAgain(block)) {
-        if (transfers.copy(block, nextUse)) this.#leaving.add(block);
-        return;
-      }
-      this.returns.left(block);
-    }
-    transfers.offload(block, nextUse);
-  }
-
-  /** One that waits to leave, if there is any: room is needed now. */
-  takeLeaving(): Block | null {
-    for (const block of this.#leaving) {
-      if (block.residency !== "device" || block.parcel === null) this.#leaving.delete(block);
-      else if (!this.#residency.clock.isInUse(block) && !this.#isUsedSoon(block)) {
-        this.#leaving.delete(block);
-        return block;
-      }
-    }
-    return null;
-  }
-
-  #isUsedSoon({ index }: Block): boolean {
-    return index >= 0 && this.#follower?.isUsedSoon(index, LOOK_AHEAD) === true;
-  }
-
-  /** The driver has waited: a stretch begins that cannot. */
-  beginStretch(): void {
-    const { transfers } = this.#residency;
-    for (const block of this.#leaving) {
-      if (!transfers.hasCopy(block)) continue;
-      this.#leaving.delete(block);
-      transfers.drop(block);
-    }
   }
 
   /** It left its plan, or has none: nobody knows what its next kernels read. */
@@ -260,13 +237,13 @@ export class Iteration {
     return this.#residency.adapter.asynchronous !== undefined;
   }
 
-  /** Between the nodes of a backward pass its driver waits; the other passes run in one go. */
+  /** Between the nodes of a backward pass its driver waits, of which a layer may have one; the other passes run in one go. */
   #staysInPass(follower: Follower, tensor: number): boolean {
-    return this.pass !== "backward" && follower.isUsedSoon(tensor, LOOK_AHEAD);
+    return this.pass === "backward" ? follower.isUsedInLayer(tensor) : follower.isUsedSoon(tensor, LOOK_AHEAD);
   }
 
   #prefetch(follower: Follower, step: Extract<PlanStep, { kind: "prefetch" }>): void {
-    if (step.tier !== "host") this.#prefetched++;
+    if (step.tier !== "host") this.#readAhead.prefetched();
     this.#withBlock(follower, step.tensor, (block) => {
       if (step.tier === "host") this.#residency.transfers.readAhead(block);
       else this.#bringAhead(block, follower.compiled.keepingCopy.has(step));
@@ -297,7 +274,8 @@ export class Iteration {
     for (const [block, keepCopy] of this.#late) {
       if (this.#residency.transfers.isArriving(block)) continue;
       this.#late.delete(block);
-      this.#bringAhead(block, keepCopy);
+      // A kernel may have asked for it since, and the plan have freed it.
+      if (block.residency === "away") this.#bringAhead(block, keepCopy);
     }
   }
 
@@ -316,17 +294,5 @@ export class Iteration {
     const block = follower.block(tensor);
     // Disposed by the program already, or state that the plan expects but this iteration has not touched yet.
     if (block !== undefined && (block.entries.some((entry) => entry.alive) || block.residency === "device")) act(block);
-  }
-
-  /** Keeps the spill file's reads running ahead of the prefetches. */
-  #readAhead(follower: Follower): void {
-    const { prefetches } = follower.compiled;
-    const end = Math.min(prefetches.length, this.#prefetched + READ_AHEAD);
-    this.#aheadCursor = Math.max(this.#aheadCursor, this.#prefetched);
-    while (this.#aheadCursor < end) {
-      const block = follower.block(prefetches[this.#aheadCursor] ?? -1);
-      if (block !== undefined && !this.#residency.transfers.readAhead(block)) return;
-      this.#aheadCursor++;
-    }
   }
 }

@@ -42,10 +42,20 @@ interface Turn {
   model: object | null;
   /** Work left from its synchronous part, in order. */
   readonly rest: (() => Promise<void> | void)[];
+  /** Loss and metrics, where the training function could not tell them yet. */
+  told: number[] | null;
   /** To be disposed at its end. */
   readonly kept: tfjs.Tensor[];
   readonly end: () => void;
 }
+
+/** What a training function has returned, and the rest of its step. */
+interface Run {
+  readonly values: tfjs.Scalar[];
+  readonly finish: () => Promise<void>;
+}
+
+type Outcome = { readonly run: Run } | { readonly run: null; readonly error: unknown };
 
 const METHODS = ["makeTrainFunction", "testLoop", "fit", "fitDataset", "trainOnBatch"] as const;
 
@@ -57,8 +67,8 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
   if (models === undefined) return () => undefined;
   const stock = Object.fromEntries(METHODS.map((name) => [name, models[name]])) as unknown as Prototype;
   let turn: Turn | null = null;
-  /** Takes the step that a training function minimizes. */
-  let take: ((step: BegunStep) => void) | null = null;
+  /** Begins the step that a training function minimizes. */
+  let begins: ((optimizer: tfjs.Optimizer, f: () => tfjs.Scalar, varList?: tfjs.Variable[]) => BegunStep) | null = null;
 
   /** Null where the session was disposed in the middle of `fit`: the rest of it is stock TF.js. */
   const begin = (): Promise<Turn | null> =>
@@ -67,7 +77,7 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
         .turn(
           () =>
             new Promise<void>((end) => {
-              turn = driver.isClosed ? null : { model: null, rest: [], kept: [], end };
+              turn = driver.isClosed ? null : { model: null, rest: [], told: null, kept: [], end };
               begun(turn);
               if (turn === null) end();
             }),
@@ -88,10 +98,7 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
   };
 
   optimizer.minimize = function deferred(f, returnCost, varList) {
-    if (take === null) return minimize.call(this, f, returnCost, varList);
-    const step = driver.begin(this, f, varList);
-    take(step);
-    return step.loss;
+    return begins === null ? minimize.call(this, f, returnCost, varList) : begins(this, f, varList).loss;
   };
   models.makeTrainFunction = function makeTrainFunction() {
     const train = stock.makeTrainFunction.call(this);
@@ -102,12 +109,39 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
       const batch = data.map((tensor: tfjs.Tensor | null) => (tensor === null ? tensor : tf.keep(tf.clone(tensor))));
       mine.kept.push(...batch.filter((tensor) => tensor !== null));
       mine.model = this;
-      take = (step) => mine.rest.push(step.finish);
-      try {
-        return train(batch as tfjs.Tensor[]);
-      } finally {
-        take = null;
-      }
+      const attempt = driver.attempt();
+      const run = (): Run => {
+        let step: BegunStep | undefined;
+        begins = (by, f, varList) => (step = driver.begin(by, attempt.drawing(f), varList));
+        try {
+          const values = train(batch as tfjs.Tensor[]);
+          return { values, finish: async () => step?.finish() };
+        } finally {
+          begins = null;
+        }
+      };
+      const first = outcomeOf(run, (error) => attempt.isPossible(error));
+      const { metricsNames } = this as { readonly metricsNames: readonly string[] };
+      const values = first.run?.values ?? metricsNames.map(() => tf.scalar(0));
+      mine.rest.push(async () => {
+        try {
+          if (first.run === null) throw first.error;
+          await first.run.finish();
+        } catch (error) {
+          await attempt.beginAgain(error);
+          const second = run();
+          try {
+            await second.finish();
+            if (first.run === null) {
+              mine.told = await Promise.all(second.values.map(async (value) => (await value.data())[0] ?? Number.NaN));
+              second.values.forEach((value, i) => exchange(values[i], value));
+            }
+          } finally {
+            tf.dispose(second.values);
+          }
+        }
+      });
+      return values;
     };
   };
   models.testLoop = function testLoop(...args) {
@@ -129,7 +163,8 @@ export function awaitInModels(tf: TensorFlow, driver: AwaitingDriver): () => voi
       throw error;
     });
     await end(mine);
-    return result;
+    const told = mine?.told ?? null;
+    return told === null ? result : told.length === 1 ? told[0] : told;
   };
   const awaiting = async (args: FitArgs | undefined, run: (args: FitArgs) => Promise<unknown>): Promise<unknown> => {
     let mine: Turn | null = null;
@@ -183,6 +218,16 @@ function listOf(tf: TensorFlow, { callbacks, yieldEvery }: FitArgs): unknown[] {
       ? each
       : new tf.CustomCallback(each as Config[0], yieldEvery as Config[1]),
   );
+}
+
+/** @param isExpected errors that are handed on; others are thrown */
+function outcomeOf(run: () => Run, isExpected: (error: unknown) => boolean): Outcome {
+  try {
+    return { run: run() };
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    return { run: null, error };
+  }
 }
 
 /** The two tensors take each other's data. */

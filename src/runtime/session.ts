@@ -116,9 +116,7 @@ export class Session {
       chooseVictim: () => (options.policy.mayOffload ? this.#victims.choose() : null),
       nextUse: (block) => this.#victims.nextUse(block),
       rebuild: (block) => this.#iteration.replay.rebuild(block),
-      missed: () => {
-        if (this.#iteration.pass !== null) this.#planner.doubt();
-      },
+      missed: () => this.#iteration.missed(),
       outlivesStep: (block) => this.#victims.outlivesStep(block),
       outOfMemory: (needBytes, refusal) => this.#outOfMemory(needBytes, refusal),
       tooLarge: (bytes, limit) => tooLarge(this.#interceptor.kernels, bytes, limit),
@@ -190,6 +188,7 @@ export class Session {
             vault: this.#vault,
             meter: this.#meter,
             awaitEachCopy: options.awaitEachCopy,
+            warn: (warning) => this.#warn(warning),
           });
     this.#restoreModels = this.#driver === null ? () => undefined : awaitInModels(tf, this.#driver);
     options.logger?.debug({ backend: this.backend, policy: options.policy.name }, "vdnn attached");

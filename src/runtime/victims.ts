@@ -34,19 +34,29 @@ export class Victims {
     this.#hostBlocks = hostBlocks;
   }
 
-  /** The best block to offload, or null when nothing may leave. It leaves then. */
+  /**
+   * The best block to offload, or null when nothing may leave. It leaves then. On a device that blocks everything comes back; elsewhere
+   * what the plan has sent away already comes first, and last what may not be back in time: Note [Second attempt].
+   */
   choose(): Block | null {
-    const block = this.#iteration.takeLeaving() ?? this.#best();
-    if (block !== null) this.#iteration.returns.left(block);
+    if (this.#deviceBlocks) return this.#best(() => true);
+    const { departures, follower } = this.#iteration;
+    const planned = follower === null ? null : departures.takeWaiting();
+    const block =
+      planned ??
+      this.#best((each) => departures.isSure(each)) ??
+      departures.takeWaiting() ??
+      this.#best((each) => departures.canRunAgain(each));
+    if (block !== null) departures.left(block);
     return block;
   }
 
-  #best(): Block | null {
+  #best(comesBack: (block: Block) => boolean): Block | null {
     const { clock } = this.#residency;
     let best: Block | null = null;
     let bestRank = Number.NEGATIVE_INFINITY;
     for (const block of this.#residency.blocks()) {
-      if (clock.isInUse(block) || !this.#mayLeave(block)) continue;
+      if (clock.isInUse(block) || !this.#mayLeave(block) || !comesBack(block)) continue;
       // Variables leave last: every one of them will be needed again.
       const rank = this.nextUse(block) - (block.variables > 0 ? 1e12 : 0);
       if (rank > bestRank) {
@@ -73,11 +83,13 @@ export class Victims {
    */
   offloadIdle(kernels: number, variables: boolean): void {
     const { clock, transfers } = this.#residency;
+    const { departures } = this.#iteration;
     for (const block of this.#residency.blocks()) {
       if (block.variables > 0 && !variables) continue;
       if (clock.now - block.lastTouch < kernels || !this.#mayLeave(block)) continue;
+      if (!this.#deviceBlocks && !departures.isSure(block)) continue;
       try {
-        this.#iteration.returns.left(block);
+        departures.left(block);
         transfers.offload(block, -block.lastTouch);
       } catch (error) {
         // Host memory gets room at the next wait. Until then the tensor stays, and the device budget has the last word.
@@ -100,8 +112,7 @@ export class Victims {
       block.bytes > 0 &&
       !this.#isWeight(block) &&
       block.entries.every((entry) => !entry.alive || isMovable(entry.dtype)) &&
-      this.#residency.transfers.isMovable(block) &&
-      (this.#deviceBlocks || this.#iteration.returns.isSure(block))
+      this.#residency.transfers.isMovable(block)
     );
   }
 }
