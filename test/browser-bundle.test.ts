@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 type Chunk = Rolldown.OutputChunk;
 
 /** Gzipped, TensorFlow.js not included: the entry, and what everything that some page loads late may add up to. */
-const ENTRY_LIMIT_BYTES = 60_000;
+const ENTRY_LIMIT_BYTES = 61_000;
 const LATE_LIMIT_BYTES = 16_000;
 
 async function chunksOf(config: InlineConfig): Promise<readonly Chunk[]> {

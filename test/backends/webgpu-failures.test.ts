@@ -89,7 +89,7 @@ describeOnWebGpu(
         await within(tf, { policy: "auto", deviceMemory: "48KiB" }, async (session) => {
           await expect(step(session, net)).rejects.toMatchObject({
             code: "ERR_OUT_OF_MEMORY",
-            message: expect.stringMatching(/the weights alone need 64 KiB, more than the device budget of 44 KiB/),
+            message: expect.stringMatching(/the weights alone need 64 KiB, more than the device budget of 48 KiB/),
             details: expect.objectContaining({ weightBytes: 4 * 64 * 64 * 4 }),
           });
         });
