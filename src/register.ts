@@ -45,6 +45,7 @@ function register(settings: RegisterSettings): void {
   onEngine((engine) => {
     const attachment = new Attachment(engine, {
       awaits: () => cannotBlock(engine, NODE.adapters),
+      canTrain: () => findNamespace(engine, undefined).getGradient("Mean") !== undefined,
       attach(variables) {
         const tf = namespaceOf(engine, variables[0]);
         if (engine.backendName === "wasm") registerWasmTrainingKernels(tf);

@@ -20,6 +20,8 @@ type Switching = Pick<Engine, "setBackend" | "ready">;
 export interface SessionMakers {
   /** A session on the backend that is set has to be awaited. */
   awaits(): boolean;
+  /** The script can train by now. tfjs-core alone has no gradients: tfjs-layers brings them, and may be loaded later. */
+  canTrain(): boolean;
   /** @param variables those that the script is about to train */
   attach(variables: readonly object[]): Session;
   attachLater(): Promise<Session>;
@@ -82,7 +84,8 @@ export class Attachment {
     if (this.#changing !== null) return this.#changing;
     const engine = this.#engine;
     // Null where it did not start.
-    if (this.#attached !== null || engine.backendInstance === null || !this.#makers.awaits()) return;
+    if (this.#attached !== null || engine.backendInstance === null) return;
+    if (!this.#makers.awaits() || !this.#makers.canTrain()) return;
     Reflect.deleteProperty(engine, "gradients");
     return this.#change(async () => {
       try {
@@ -144,7 +147,7 @@ function notAwaited({ backendName }: Engine): VdnnError {
   return new VdnnError(
     "ERR_BACKEND",
     `this script trains on ${backendName}, and vdnn is not attached to it; \`await tf.setBackend("${backendName}")\` or ` +
-      "`await tf.ready()` before the first training step, and leave their errors uncaught",
+      "`await tf.ready()` when TensorFlow.js is loaded and before the first training step, and leave their errors uncaught",
     { backend: backendName },
   );
 }

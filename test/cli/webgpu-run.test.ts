@@ -188,6 +188,29 @@ describe.skipIf(absent !== undefined)(title, { timeout: 300_000 }, () => {
     expect(stdout).toMatch(/^ERR_BACKEND this script trains on webgpu, and vdnn is not attached to it; `await/m);
   });
 
+  it("attaches when a script that loads tfjs-layers late is ready to train", async () => {
+    project.write(
+      "late.cjs",
+      `const { create, globals } = require("webgpu");
+       ${PROVIDE}
+       const core = require("@tensorflow/tfjs-core");
+       require("@tensorflow/tfjs-backend-cpu");
+       require("@tensorflow/tfjs-backend-webgpu");
+       void core.setBackend("webgpu").then(async () => {
+         console.log([...(await core.add([1], [2]).data())].join());
+         const tf = { ...core, ...require("@tensorflow/tfjs-layers") };
+         if (process.argv[2] === "waits") await tf.ready();
+         try { ${tiny("webgpu")} } catch ({ code, message }) { console.log(code, message); }
+       });`,
+    );
+    const [waits, hastes] = [await wrapped("late.cjs", "waits"), await wrapped("late.cjs")];
+    expect(waits).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3\nwebgpu webgpu \[/) as string });
+    expect(waits.stderr).toContain("on backend webgpu, 3 iterations");
+    expect(hastes.stdout).toMatch(
+      /^3\nERR_BACKEND this script trains on webgpu, .*`await tf\.ready\(\)` when TensorFlow\.js is loaded/,
+    );
+  });
+
   it("points to the doctor where a script's backend does not start", async () => {
     project.write("absent.mjs", `${MODULE}\nconsole.log(await tf.setBackend("webgpu"));`);
     const env = { VK_ICD_FILENAMES: "/nowhere/icd.json", VK_DRIVER_FILES: "/nowhere/icd.json" };
