@@ -9,7 +9,7 @@
  *         +----------------
  */
 import { type Scale, scaleFor } from "./scale.ts";
-import { document, element, EMBEDDED, FAINT_OPACITY, STANDALONE, text, textWidth, type Theme } from "./svg.ts";
+import { document, element, EMBEDDED, FAINT_OPACITY, fitted, STANDALONE, text, textWidth, type Theme } from "./svg.ts";
 
 export interface Bar {
   readonly name: string;
@@ -44,9 +44,12 @@ const BAR_LINE = 22;
 const SWATCH = 12;
 /** About one tick for so many pixels. */
 const TICK_GAP = 90;
+/** Of the width, for names: what a user calls a layer can be longer than a phone is wide. The description has all of it. */
+const NAMES_SHARE = 0.4;
 
 export function renderBarChart(chart: BarChart): string {
-  const { title, notes = [], description, parts, bars, width = 860, id } = chart;
+  const { title, notes = [], description, parts, width = 860, id } = chart;
+  const bars = chart.bars.map((bar) => ({ ...bar, name: fitted(bar.name, NAMES_SHARE * width, SMALL_PX) }));
   const alone = id === undefined;
   const left = 26 + Math.max(0, ...bars.map(({ name }) => textWidth(name, SMALL_PX)));
   const right = width - 22 - Math.max(0, ...bars.map(({ label }) => textWidth(label, SMALL_PX)));

@@ -69,6 +69,16 @@ export function textWidth(content: string, fontPx: number = FONT_PX): number {
   return content.length * fontPx * CHARACTER_WIDTH;
 }
 
+/** A text cut to the room that there is: what stays is its beginning and its end, which tell names apart. */
+export function fitted(content: string, roomPx: number, fontPx: number = FONT_PX): string {
+  const characters = [...content];
+  const most = Math.max(1, Math.floor(roomPx / (fontPx * CHARACTER_WIDTH)));
+  if (characters.length <= most) return content;
+  const head = characters.slice(0, Math.ceil((most - 1) / 2));
+  const tail = characters.slice(characters.length - (most - 1 - head.length));
+  return `${head.join("")}…${tail.join("")}`;
+}
+
 export interface Frame {
   readonly width: number;
   readonly height: number;

@@ -76,6 +76,15 @@ describe("a chart of energies", () => {
     expect(svg).toContain('<title id="energy-wide-title">lenet5 on eyeriss</title>');
   });
 
+  it("cuts names for which there is no room, so that bars have some on a phone", () => {
+    const name = `${"block/".repeat(30)}conv`;
+    const svg = renderBarChart({ ...TEXTS, ...energyChart(PARTS, [{ name, partsPj: [1, 1, 1] }]), width: 360 });
+    expect(svg).toContain(`${name}: 3 pJ`);
+    expect(svg).toMatch(/>block\/bloc[^<]*…[^<]*\/conv<\/text>/);
+    const ends = piecesOf(svg).map(({ x, width }) => x + width);
+    expect(Math.max(...ends) - Math.min(...piecesOf(svg).map(({ x }) => x))).toBeGreaterThan(100);
+  });
+
   it("escapes what names and titles hold", () => {
     const svg = drawn([{ name: 'x"<y>', partsPj: [1, 1, 1] }], { ...TEXTS, title: "a < b & c" });
     expect(svg).toContain("a &lt; b &amp; c");
@@ -85,12 +94,12 @@ describe("a chart of energies", () => {
   it("stays in its frame, whatever the layers and energies", () => {
     const energy = fc.double({ min: 0, max: 1e15, noNaN: true });
     const bar = fc.record({
-      name: fc.string({ maxLength: 24 }),
+      name: fc.string({ maxLength: 200 }),
       partsPj: fc.array(energy, { minLength: 3, maxLength: 3 }),
     });
     fc.assert(
-      fc.property(fc.array(bar, { maxLength: 30 }), (bars) => {
-        const svg = drawn(bars);
+      fc.property(fc.array(bar, { maxLength: 30 }), fc.constantFrom(360, 860), (bars, asked) => {
+        const svg = renderBarChart({ ...TEXTS, ...energyChart(PARTS, bars), width: asked });
         const [width, height] = [Number(attribute(svg, "width")), Number(attribute(svg, "height"))];
         for (const rect of rectsOf(svg)) {
           expect(rect.x).toBeGreaterThanOrEqual(0);
