@@ -71,6 +71,11 @@ export class Departures {
     if (!this.#transfers.hasCopy(block)) (this.canRunAgain(block) ? this.#made : this.#roots).add(block);
   }
 
+  /** The plan wants the block back. If it has not left yet, it has no reason to any more. */
+  recall(block: Block): void {
+    this.#waiting.delete(block);
+  }
+
   /** One of those that wait to leave, or null: room is needed now. */
   takeWaiting(): Block | null {
     for (const block of this.#waiting) {

@@ -252,6 +252,7 @@ export class Iteration {
 
   /** What has no room now comes when a kernel asks for it, and then the budget has the last word. */
   #bringAhead(block: Block, keepCopy: boolean): void {
+    this.departures.recall(block);
     if (this.#isAsynchronous && this.#residency.transfers.isArriving(block)) {
       this.#late.set(block, keepCopy);
       return;
