@@ -99,12 +99,19 @@ export class Attachment {
 
   /** On a backend that blocks the session has ended when this returns, and only its threads are still awaited. */
   async #end(): Promise<void> {
-    const { session, isAwaited } = this.#attached as Attached;
+    const attached = this.#attached as Attached;
+    const { session, isAwaited } = attached;
     this.#attached = null;
     const ended = isAwaited ? this.#change(() => session.dispose()) : session.dispose();
-    if (isAwaited) await ended;
-    this.#setTrampoline();
-    await ended;
+    try {
+      if (isAwaited) await ended;
+      if (!Object.hasOwn(this.#engine, "gradients")) this.#setTrampoline();
+      await ended;
+    } catch (error) {
+      // What it keeps elsewhere finds no room on the device: it goes on, and the script may try again.
+      this.#attached = attached;
+      throw error;
+    }
   }
 
   /** While this is under way nobody else uses the backend. */
