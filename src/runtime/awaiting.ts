@@ -96,9 +96,19 @@ export class AwaitingDriver {
     return this.turn(async () => {
       if (this.#isClosed) return this.#context.tf.variableGrads(f, varList);
       const variables = trainable(this.#context.tf, varList);
-      const gradients = await this.#attempt(f, (drawing) => this.#drive(this.#begin(drawing, variables)));
+      const gradients = await this.#attempt(f, (drawing) => this.#gradients(drawing, variables));
       return { value: gradients.value as unknown as tfjs.Scalar, grads: named(variables, varList, gradients) };
     });
+  }
+
+  async #gradients(f: Loss, variables: readonly tfjs.Variable[]): Promise<Gradients> {
+    const call = this.#begin(f, variables);
+    try {
+      return await this.#drive(call);
+    } catch (error) {
+      call.value?.dispose();
+      throw error;
+    }
   }
 
   minimize(

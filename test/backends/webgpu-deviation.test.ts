@@ -189,6 +189,37 @@ describeOnWebGpu(
         });
       });
 
+      test("begins again where gradients alone are asked for, and leaves nothing behind, failed or not", async () => {
+        const lossOf = (net: Perceptron, fail: () => void): tfjs.Scalar => {
+          const through = tf.customGrad((input) => ({
+            value: tf.mul(input as tfjs.Tensor, 2),
+            gradFunc(dy: tfjs.Tensor | tfjs.Tensor[]): tfjs.Tensor {
+              fail();
+              return tf.mul(dy as tfjs.Tensor, 2);
+            },
+          }));
+          return through(net.loss()) as tfjs.Scalar;
+        };
+        await within(tf, { policy: "vdnn-all" }, async (session) => {
+          const net = perceptron(tf);
+          const train = async (loss: () => tfjs.Scalar): Promise<void> => {
+            const { value, grads } = await session.variableGrads(loss, net.weights);
+            tf.dispose([value, grads]);
+          };
+          for (let i = 0; i < 3; i++) await train(net.loss);
+          const tensors = tf.memory().numTensors;
+          const fail = failingOnce();
+          await train(() => lossOf(net, fail));
+          expect(session.report().warnings.join()).toMatch(/began again/);
+          const refuse = (): never => {
+            throw new Error("no gradient in a test");
+          };
+          await expect(train(() => lossOf(net, refuse))).rejects.toThrow("no gradient in a test");
+          expect(tf.memory().numTensors).toBe(tensors);
+          net.dispose();
+        });
+      });
+
       test.each(["forward", "backward"])("begins again in a model that fails in its %s pass", async (pass) => {
         const other = (fail: () => void): Incident => {
           const through = tf.customGrad((input) => {
