@@ -71,7 +71,7 @@ export function textWidth(content: string, fontPx: number = FONT_PX): number {
 
 /** A text cut to the room that there is: what stays is its beginning and its end, which tell names apart. */
 export function fitted(content: string, roomPx: number, fontPx: number = FONT_PX): string {
-  const characters = [...content];
+  const characters = Array.from(content);
   const most = Math.max(1, Math.floor(roomPx / (fontPx * CHARACTER_WIDTH)));
   if (characters.length <= most) return content;
   const head = characters.slice(0, Math.ceil((most - 1) / 2));
