@@ -2,6 +2,7 @@
  * The iterations of a session in bounded memory, however long it trains: totals over all of them, and in detail the first and the
  * newest. A step of a long training is like the one before it, and the first ones, which record and plan, are not.
  */
+import { Ends } from "./ends.ts";
 import type { IterationResult, IterationTotals, SessionReport } from "./result.ts";
 
 /** Kept in detail. */
@@ -30,7 +31,7 @@ export type IterationFacts = Pick<
 >;
 
 export class IterationRecorder {
-  readonly #kept: IterationResult[] = [];
+  readonly #kept = new Ends<IterationResult>(FIRST, NEWEST);
   #totals = NONE;
   /** Over iterations that followed a plan, and over all but the first. */
   #steady: number | null = null;
@@ -39,7 +40,7 @@ export class IterationRecorder {
   get facts(): IterationFacts {
     return {
       totals: this.#totals,
-      iterations: [...this.#kept],
+      iterations: this.#kept.items,
       steadyPeakDeviceBytes: this.#steady,
       laterPeakDeviceBytes: this.#later,
     };
@@ -48,8 +49,8 @@ export class IterationRecorder {
   add(iteration: IterationResult): void {
     const { mode, peakDeviceBytes } = iteration;
     if (mode === "planned") this.#steady = Math.max(this.#steady ?? 0, peakDeviceBytes);
-    if (this.#kept.length > 0) this.#later = Math.max(this.#later ?? 0, peakDeviceBytes);
-    if (this.#kept.push(iteration) > FIRST + NEWEST) this.#kept.splice(FIRST, 1);
+    if (this.#totals.iterations > 0) this.#later = Math.max(this.#later ?? 0, peakDeviceBytes);
+    this.#kept.add(iteration);
     this.#totals = sumOf(this.#totals, iteration);
   }
 }

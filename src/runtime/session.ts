@@ -9,6 +9,7 @@ import type { Graph } from "../graph/graph.ts";
 import { QueueStream } from "../memory/queue-stream.ts";
 import type { Stream } from "../memory/stream.ts";
 import type { Vault } from "../memory/vault.ts";
+import { Ends } from "../report/ends.ts";
 import type { TraceHistory } from "../report/history.ts";
 import { IterationRecorder } from "../report/iterations.ts";
 import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
@@ -33,9 +34,9 @@ import { Victims } from "./victims.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
 const IDLE_KERNELS = 8;
-/** A program that changes its shapes for ever may have a plan to warn of in each step: the first are kept, and the newest. */
-const MOST_WARNINGS = 100;
+/** A program that changes its shapes for ever may have a plan to warn of in each step. A report has at most 100: these, and what is left out. */
 const FIRST_WARNINGS = 20;
+const NEWEST_WARNINGS = 78;
 
 /** Where an engine has its session: on itself, as several copies of vdnn may share it (`vdnn run` and a script that imports vdnn). */
 const ACTIVE = Symbol.for("vdnn.session");
@@ -68,7 +69,7 @@ export class Session {
   readonly #restoreOptimizers: () => void;
   readonly #unmend: () => void;
   readonly #results = new IterationRecorder();
-  readonly #warnings: string[] = [];
+  readonly #warnings = new Ends<string>(FIRST_WARNINGS, NEWEST_WARNINGS);
   /** Null on a backend that blocks: the thread that computes copies too. */
   readonly #offloadStream: Stream<DeviceCopy> | null;
   readonly #driver: AwaitingDriver | null;
@@ -256,7 +257,7 @@ export class Session {
       peakHostBytes,
       peakSpillBytes,
       plans: this.#planner.summaries,
-      warnings: [...this.#warnings, ...(this.#meter.tracer?.warnings ?? [])],
+      warnings: this.#allWarnings(),
     };
   }
 
@@ -379,9 +380,14 @@ export class Session {
     );
   }
 
+  #allWarnings(): string[] {
+    const { items, omitted } = this.#warnings;
+    const omission = omitted === 0 ? [] : [`${omitted} warnings between the first and the newest are left out`];
+    return [...items, ...omission, ...(this.#meter.tracer?.warnings ?? [])];
+  }
+
   #warn(warning: string): void {
-    // The two in the middle make room for one that says so.
-    if (this.#warnings.push(warning) > MOST_WARNINGS) this.#warnings.splice(FIRST_WARNINGS, 2, "(more warnings)");
+    this.#warnings.add(warning);
     this.#options.logger?.warn(warning);
   }
 
