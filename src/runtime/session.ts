@@ -199,6 +199,7 @@ export class Session {
    * `optimizer.minimize` that can wait for copies. On a backend that blocks it is the same as that. Training calls that are
    * made at once run one after the other.
    *
+   * @param f its loss. Where a step leaves its plan it may run twice, with the same random numbers: Note [Second attempt]
    * @throws VdnnError `ERR_OUT_OF_MEMORY`, `ERR_HOST_MEMORY`, `ERR_BACKEND`; the step is undone then
    */
   async minimize(
@@ -212,7 +213,7 @@ export class Session {
       : this.#driver.minimize(optimizer, f, returnCost, varList);
   }
 
-  /** `tf.variableGrads` that can wait for copies. */
+  /** `tf.variableGrads` that can wait for copies. @param f may run twice, as in `minimize` */
   async variableGrads(f: () => tfjs.Scalar, varList?: tfjs.Variable[]): Promise<VariableGradients> {
     return this.#driver === null || !this.#attached
       ? this.#tf.variableGrads(f, varList)
