@@ -15,6 +15,8 @@ export default function setup(): () => void {
   const system = tmpdir();
   removeThoseOfTheDead(system);
   const own = join(system, `${PREFIX}${process.pid}`);
+  // In containers the next run often has the number of the one that was killed.
+  rmSync(own, { recursive: true, force: true });
   mkdirSync(own);
   process.env["TMPDIR"] = own;
   return () => {
@@ -31,7 +33,15 @@ export default function setup(): () => void {
 function removeThoseOfTheDead(system: string): void {
   for (const name of readdirSync(system)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN;
-    if (Number.isInteger(pid) && pid > 0 && !isAlive(pid)) rmSync(join(system, name), { recursive: true, force: true });
+    if (Number.isInteger(pid) && pid > 0 && !isAlive(pid)) removeIfOurs(join(system, name));
+  }
+}
+
+function removeIfOurs(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch {
+    // Another user's, on a machine that several use.
   }
 }
 
