@@ -12,8 +12,8 @@ import { VdnnError } from "../errors.ts";
  * @throws VdnnError `ERR_BACKEND` in a worker, the second time
  */
 export function refuseSecondEvaluation(url: string | undefined, realm: object = globalThis): void {
-  // In pages it does not happen, and development servers load modules anew.
-  if (!("importScripts" in realm)) return;
+  // In pages it does not happen, and development servers load modules anew. Classic scripts have no address, and are no modules.
+  if (url === undefined || !("importScripts" in realm)) return;
   const key = Symbol.for(`vdnn ${url}`);
   if (key in realm) {
     throw new VdnnError(

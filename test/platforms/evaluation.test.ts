@@ -20,3 +20,9 @@ test("a page may load it anew, as development servers do", () => {
   refuseSecondEvaluation(URL, page);
   expect(() => refuseSecondEvaluation(URL, page)).not.toThrow();
 });
+
+test("two bundles that a classic worker loads may each have it", () => {
+  const worker = { importScripts: () => undefined };
+  refuseSecondEvaluation(undefined, worker);
+  expect(() => refuseSecondEvaluation(undefined, worker)).not.toThrow();
+});
