@@ -1,5 +1,5 @@
 /**
- * The public API of vdnn in a browser: training under a budget. `vdnn/networks` and `vdnn/report` are entries of their own, so that
+ * The public API of vdnn in a browser: training under a budget. `vdnn/plan`, `vdnn/networks` and `vdnn/report` are entries of their own, so that
  * a page loads them only when it needs them.
  */
 export {
@@ -12,10 +12,6 @@ export {
 export type { WasmKernelOptions } from "./backends/wasm-kernels.ts";
 export { type ErrorCode, VdnnError } from "./errors.ts";
 export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";
-export { type MadePlan, makePlan } from "./plan/make.ts";
-export type { Plan, PlanStep, Prediction, Tier } from "./plan/plan.ts";
-export type { Machine, Policy, PolicyDecision } from "./plan/policy.ts";
-export { findPolicy, policies } from "./plan/policies/index.ts";
 export { virtualize } from "./platforms/browser.ts";
 export type {
   CounterEvent,

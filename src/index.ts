@@ -1,6 +1,6 @@
 /**
- * The public API of vdnn. `vdnn/compression`, `vdnn/accelerator` and `vdnn/data` have entries of their own, as training alone needs
- * none of them. What is not named in one of the four is internal.
+ * The public API of vdnn. `vdnn/plan`, `vdnn/compression`, `vdnn/accelerator` and `vdnn/data` have entries of their own, as training alone
+ * needs none of them. What is named in none of them is internal.
  */
 export {
   type BackendName,
@@ -12,7 +12,6 @@ export {
 export { registerWasmTrainingKernels, type WasmKernelOptions, type WasmKernels } from "./backends/wasm-kernels.ts";
 export { type ErrorCode, VdnnError } from "./errors.ts";
 export type { Graph, GraphKernel, GraphTensor, KernelIndex, Pass, Role, TensorIndex } from "./graph/graph.ts";
-export { type Lifetime, lifetimes } from "./graph/lifetimes.ts";
 export {
   type Batch,
   findNetwork,
@@ -21,12 +20,7 @@ export {
   networks,
   type NetworkSettings,
 } from "./networks/index.ts";
-export { type MadePlan, makePlan } from "./plan/make.ts";
-export type { Plan, PlanStep, Prediction, Tier } from "./plan/plan.ts";
-export type { Machine, Policy, PolicyDecision } from "./plan/policy.ts";
-export { findPolicy, policies } from "./plan/policies/index.ts";
 export { attach, virtualize } from "./platforms/node.ts";
-export { validate } from "./plan/validate.ts";
 export type {
   CounterEvent,
   IterationResult,

@@ -7,8 +7,10 @@ import { HostPool } from "../memory/host-pool.ts";
 import { HostVault } from "../memory/host-vault.ts";
 import { ARRAY_SEGMENTS } from "../memory/segments.ts";
 import type { Vault } from "../memory/vault.ts";
+import { autoFrom } from "../plan/policies/auto-from.ts";
+import type { Policy } from "../plan/policy.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
-import type { VirtualizeOptions } from "../runtime/options.ts";
+import { DEFAULT_POLICY, type VirtualizeOptions } from "../runtime/options.ts";
 import type { Platform, VaultRequest } from "../runtime/platform.ts";
 import type { Session } from "../runtime/session.ts";
 import { virtualizeOn } from "../runtime/virtualize.ts";
@@ -19,6 +21,7 @@ refuseSecondEvaluation(import.meta.url);
 const BROWSER: Platform = {
   adapters: BROWSER_ADAPTERS,
   temporaryDirectory: () => "vdnn",
+  policyNamed,
   makeVault,
   makeTracer: async (options) => new (await import("../runtime/tracer.ts")).Tracer(options),
 };
@@ -31,6 +34,12 @@ const BROWSER: Platform = {
  */
 export function virtualize(tf: TensorFlow, options: VirtualizeOptions = {}): Promise<Session> {
   return virtualizeOn(BROWSER, tf, options);
+}
+
+/** Where copies run beside compute the default is there at once; the others, and what plans for copies that block, are loaded. */
+async function policyNamed(name: string, copiesBlock: boolean): Promise<Policy> {
+  if (name === DEFAULT_POLICY && !copiesBlock) return autoFrom({ planBlocking: null });
+  return (await import("../plan/index.ts")).findPolicy(name);
 }
 
 /** The code of the spill tier is loaded when a page first asks for one. */

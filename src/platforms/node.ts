@@ -8,6 +8,7 @@ import { SpillFile } from "../memory/spill-file.ts";
 import { SpillVault } from "../memory/spill-vault.ts";
 import type { Vault } from "../memory/vault.ts";
 import { WorkerStream } from "../memory/worker-stream.ts";
+import { findPolicy } from "../plan/policies/index.ts";
 import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import type { BlockingPlatform, VaultRequest } from "../runtime/platform.ts";
@@ -18,6 +19,7 @@ import { attachOn, virtualizeOn } from "../runtime/virtualize.ts";
 export const NODE: BlockingPlatform = {
   adapters: NODE_ADAPTERS,
   temporaryDirectory: tmpdir,
+  policyNamed: findPolicy,
   makeVault,
   makeTracer: (options) => new Tracer(options),
 };

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { VdnnError } from "../errors.ts";
 import { isLogLevel, LOG_LEVELS, type LogLevel } from "../logger.ts";
 import { NODE } from "../platforms/node.ts";
-import { parseOptions, type VirtualizeOptions } from "../runtime/options.ts";
+import { DEFAULT_POLICY, parseOptions, type VirtualizeOptions } from "../runtime/options.ts";
 
 /** The options of a session that fit into JSON. */
 export type SessionSettings = Pick<
@@ -46,7 +46,7 @@ function fromVariables(environment: Environment): RegisterSettings {
     policy: value("VDNN_POLICY"),
   };
   const session = Object.fromEntries(Object.entries(entries).filter(([, entry]) => entry !== undefined));
-  parseOptions(session, NODE);
+  parseOptions(session, NODE, NODE.policyNamed(entries.policy ?? DEFAULT_POLICY, true));
   const logLevel = value("VDNN_LOG_LEVEL") ?? "silent";
   if (!isLogLevel(logLevel)) {
     throw new VdnnError(

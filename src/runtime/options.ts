@@ -1,6 +1,5 @@
 /** Options of a session, validated once. */
 import { VdnnError } from "../errors.ts";
-import { findPolicy } from "../plan/policies/index.ts";
 import type { Policy } from "../plan/policy.ts";
 import type { IterationResult } from "../report/result.ts";
 import { MIB, parseBytes, type Size } from "../units.ts";
@@ -82,9 +81,14 @@ const KNOWN: ReadonlySet<string> = new Set([
 
 /**
  * @param platform where `spill: true` lies
+ * @param policy the one that is named
  * @throws VdnnError `ERR_INVALID_OPTION` naming the option
  */
-export function parseOptions(options: VirtualizeOptions, platform: { temporaryDirectory(): string }): SessionOptions {
+export function parseOptions(
+  options: VirtualizeOptions,
+  platform: { temporaryDirectory(): string },
+  policy: Policy,
+): SessionOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) {
       throw new VdnnError("ERR_INVALID_OPTION", `unknown option "${name}"; expected ${[...KNOWN].join(", ")}`, {
@@ -92,7 +96,7 @@ export function parseOptions(options: VirtualizeOptions, platform: { temporaryDi
       });
     }
   }
-  const { deviceMemory, hostMemory, spill = false, spillMemory, policy = DEFAULT_POLICY } = options;
+  const { deviceMemory, hostMemory, spill = false, spillMemory } = options;
   const spillDirectory = spill === false ? null : spill === true ? platform.temporaryDirectory() : spill;
   return {
     deviceBytes: deviceMemory === undefined ? Number.POSITIVE_INFINITY : parseBytes(deviceMemory, "deviceMemory"),
@@ -104,7 +108,7 @@ export function parseOptions(options: VirtualizeOptions, platform: { temporaryDi
           : DEFAULT_HOST_BYTES_WITH_SPILL,
     spillDirectory,
     spillBytes: spillMemory === undefined ? Number.POSITIVE_INFINITY : parseBytes(spillMemory, "spillMemory"),
-    policy: findPolicy(policy),
+    policy,
     logger: options.logger ?? null,
     trace: options.trace ?? false,
     history: options.history ?? false,

@@ -6,6 +6,7 @@ import type { DeviceAdapter } from "../backends/adapter.ts";
 import type { Adapters } from "../backends/index.ts";
 import type { CopySpan } from "../memory/copy.ts";
 import type { Vault } from "../memory/vault.ts";
+import type { Policy } from "../plan/policy.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Tracer, TracerOptions } from "./tracer.ts";
 
@@ -20,6 +21,11 @@ export interface Platform {
   readonly adapters: Adapters<DeviceAdapter | Promise<DeviceAdapter>>;
   /** Name of the directory that `spill: true` stands for. */
   temporaryDirectory(): string;
+  /**
+   * @param copiesBlock whether it will plan for copies that block
+   * @throws VdnnError `ERR_INVALID_OPTION` naming the policies there are
+   */
+  policyNamed(name: string, copiesBlock: boolean): Policy | Promise<Policy>;
   /** @throws VdnnError `ERR_SPILL`, `ERR_INVALID_OPTION` when there cannot be such a spill tier */
   makeVault(request: VaultRequest): Vault | Promise<Vault>;
   makeTracer(options: TracerOptions): Tracer | Promise<Tracer>;
@@ -28,6 +34,7 @@ export interface Platform {
 /** A platform on which a session can be made without waiting. */
 export interface BlockingPlatform extends Platform {
   readonly adapters: Adapters;
+  policyNamed(name: string, copiesBlock: boolean): Policy;
   makeVault(request: VaultRequest): Vault;
   makeTracer(options: TracerOptions): Tracer;
 }

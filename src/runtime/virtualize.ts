@@ -6,9 +6,11 @@ import type { DeviceAdapter } from "../backends/adapter.ts";
 import { adapterFor } from "../backends/index.ts";
 import { VdnnError } from "../errors.ts";
 import type { Vault } from "../memory/vault.ts";
+import { vdnnAll } from "../plan/policies/vdnn-all.ts";
+import type { Policy } from "../plan/policy.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
 import { Meter } from "./meter.ts";
-import { parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
+import { DEFAULT_POLICY, parseOptions, type SessionOptions, type VirtualizeOptions } from "./options.ts";
 import type { BlockingPlatform, Platform, VaultRequest } from "./platform.ts";
 import { checkVersion, proveRelu, proveReluLater, type ReluProof, trainToy, trainToyLater } from "./self-test.ts";
 import { formatBytes } from "../units.ts";
@@ -38,7 +40,7 @@ export async function virtualizeOn(
   const engine = engineOf(tf);
   const { asynchronous } = await adapterFor(engine, platform.adapters);
   const awaits = asynchronous !== undefined;
-  const parsed = parse(platform, engine, options);
+  const parsed = parse(platform, engine, options, await platform.policyNamed(nameOf(options), !awaits));
   const setup = { platform, tf, engine, options: parsed, relu: await proveReluLater(engine), awaits };
   if (parsed.selfTest && !proven.has(engine.backend)) {
     await selfTest(tf, () => start(toyOf(setup)));
@@ -51,7 +53,7 @@ export async function virtualizeOn(
 export function attachOn(platform: BlockingPlatform, tf: TensorFlow, options: VirtualizeOptions = {}): Session {
   checkVersion(tf);
   const engine = engineOf(tf);
-  const parsed = parse(platform, engine, options);
+  const parsed = parse(platform, engine, options, platform.policyNamed(nameOf(options), true));
   if (adapterFor(engine, platform.adapters).asynchronous !== undefined) {
     throw new VdnnError(
       "ERR_BACKEND",
@@ -78,8 +80,12 @@ export function activeSession(tf: TensorFlow): Session | null {
   return Session.on(engineOf(tf));
 }
 
-function parse(platform: Platform, engine: Engine, options: VirtualizeOptions): SessionOptions {
-  const parsed = parseOptions(options, platform);
+function nameOf({ policy = DEFAULT_POLICY }: VirtualizeOptions): string {
+  return policy;
+}
+
+function parse(platform: Platform, engine: Engine, options: VirtualizeOptions, policy: Policy): SessionOptions {
+  const parsed = parseOptions(options, platform, policy);
   Session.refuseSecond(engine);
   return parsed;
 }
@@ -141,7 +147,7 @@ function sessionOf({ tf, options, relu }: Setup, meter: Meter, adapter: DeviceAd
 
 function toyOf<P extends Platform>(setup: Setup<P>): Setup<P> {
   const { options, platform } = setup;
-  const toy = parseOptions({ policy: "vdnn-all", adversarial: true }, platform);
+  const toy = parseOptions({ adversarial: true }, platform, vdnnAll);
   return { ...setup, options: { ...toy, now: options.now } };
 }
 

@@ -13,6 +13,7 @@ import { QueueStream } from "../../src/memory/queue-stream.ts";
 import { ARRAY_SEGMENTS } from "../../src/memory/segments.ts";
 import { SpillFile } from "../../src/memory/spill-file.ts";
 import { SpillVault } from "../../src/memory/spill-vault.ts";
+import { findPolicy } from "../../src/plan/policies/index.ts";
 import type { SessionReport } from "../../src/report/result.ts";
 import type { TensorFlow } from "../../src/runtime/engine.ts";
 import type { Platform } from "../../src/runtime/platform.ts";
@@ -27,6 +28,7 @@ let directory: string;
 const PLATFORM: Platform = {
   adapters: NODE_ADAPTERS,
   temporaryDirectory: () => directory,
+  policyNamed: findPolicy,
   makeTracer: (options) => new Tracer(options),
   makeVault({ hostBytes, spillDirectory, now }) {
     const pool = new HostPool({ capacityBytes: hostBytes, segments: ARRAY_SEGMENTS });
