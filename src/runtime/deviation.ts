@@ -7,7 +7,7 @@ export class Deviation {
   left: Pass | null = null;
   /** It asked for what cannot be had without waiting. */
   hasMissed = false;
-  /** The pass that did not come to its end; null where all have. */
+  /** `update` where it failed inside its update; null between passes. */
   endedIn: Pass | null = null;
 
   begin(): void {
