@@ -9,10 +9,8 @@ import type { Graph } from "../graph/graph.ts";
 import { QueueStream } from "../memory/queue-stream.ts";
 import type { Stream } from "../memory/stream.ts";
 import type { Vault } from "../memory/vault.ts";
-import { Ends } from "../report/ends.ts";
 import type { TraceHistory } from "../report/history.ts";
-import { IterationRecorder } from "../report/iterations.ts";
-import type { IterationResult, SessionReport, TraceEvent } from "../report/result.ts";
+import type { SessionReport, TraceEvent } from "../report/result.ts";
 import { formatBytes } from "../units.ts";
 import { AwaitingDriver, type VariableGradients } from "./awaiting.ts";
 import { type Engine, engineOf, type TensorFlow } from "./engine.ts";
@@ -26,6 +24,7 @@ import { interceptOptimizers } from "./optimizers.ts";
 import type { SessionOptions } from "./options.ts";
 import { outOfMemory, tooLarge } from "./out-of-memory.ts";
 import { Planner } from "./planner.ts";
+import { Reporter } from "./reporter.ts";
 import { Residency } from "./residency.ts";
 import type { ReluProof } from "./self-test.ts";
 import type { Steps } from "./steps.ts";
@@ -34,9 +33,6 @@ import { Victims } from "./victims.ts";
 
 /** Kernels for which an idle tensor stays in the first iteration of a policy that offloads everything. */
 const IDLE_KERNELS = 8;
-/** A program that changes its shapes for ever may have a plan to warn of in each step. A report has at most 100: these, and what is left out. */
-const FIRST_WARNINGS = 20;
-const NEWEST_WARNINGS = 78;
 
 /** Where an engine has its session: on itself, as several copies of vdnn may share it (`vdnn run` and a script that imports vdnn). */
 const ACTIVE = Symbol.for("vdnn.session");
@@ -68,14 +64,12 @@ export class Session {
   readonly #learner: Learner;
   readonly #restoreOptimizers: () => void;
   readonly #unmend: () => void;
-  readonly #results = new IterationRecorder();
-  readonly #warnings = new Ends<string>(FIRST_WARNINGS, NEWEST_WARNINGS);
+  readonly #reporter: Reporter;
   /** Null on a backend that blocks: the thread that computes copies too. */
   readonly #offloadStream: Stream<DeviceCopy> | null;
   readonly #driver: AwaitingDriver | null;
   readonly #restoreModels: () => void;
   #attached = true;
-  #warnedOfForeign = false;
 
   /** The session that virtualizes this engine; null where there is none. */
   static on(engine: Engine): Session | null {
@@ -106,6 +100,7 @@ export class Session {
     this.#offloadStream = asynchronous === undefined ? null : deviceStream(this.#meter);
     if (asynchronous !== undefined) meter.tracer?.watch(asynchronous);
     this.#planner = new Planner(options.policy);
+    this.#reporter = new Reporter({ backend: this.backend, options, meter, vault, planner: this.#planner });
     this.#layers = new LayerTracker(tf);
     this.#residency = new Residency({
       engine,
@@ -189,7 +184,7 @@ export class Session {
             vault: this.#vault,
             meter: this.#meter,
             awaitEachCopy: options.awaitEachCopy,
-            warn: (warning) => this.#warn(warning),
+            warn: (warning) => this.#reporter.warn(warning),
           });
     this.#restoreModels = this.#driver === null ? () => undefined : awaitInModels(tf, this.#driver);
     options.logger?.debug({ backend: this.backend, policy: options.policy.name }, "vdnn attached");
@@ -243,23 +238,7 @@ export class Session {
   /** What was measured so far. */
   report(): SessionReport {
     this.#interceptor.steps.close();
-    const { deviceBytes, hostBytes, spillDirectory, policy } = this.#options;
-    const { peakHostBytes, peakSpillBytes } = this.#vault.stats;
-    return {
-      schema: "vdnn-report/2",
-      source: "measured",
-      backend: this.backend,
-      policy: policy.name,
-      deviceMemoryBytes: Number.isFinite(deviceBytes) ? deviceBytes : null,
-      hostMemoryBytes: Number.isFinite(hostBytes) ? hostBytes : null,
-      spill: spillDirectory,
-      ...this.#results.facts,
-      peakDeviceBytes: this.#meter.sessionPeakBytes,
-      peakHostBytes,
-      peakSpillBytes,
-      plans: this.#planner.summaries,
-      warnings: this.#allWarnings(),
-    };
+    return this.#reporter.report();
   }
 
   /** The graph of the iteration recorded last; null before the first. */
@@ -344,21 +323,7 @@ export class Session {
     this.#iteration.log.clear();
     this.#layers.forget();
     if (this.#residency.room.iterationEnded(result.peakDeviceBytes)) this.#planner.forget();
-    const { foreignKernels } = this.#iteration;
-    if (foreignKernels > 0) this.#warnOfForeign(result, foreignKernels);
-    const whole = foreignKernels > 0 ? { ...result, foreignKernels } : result;
-    this.#results.add(whole);
-    this.#options.logger?.debug({ iteration: whole }, "vdnn iteration");
-    this.#options.onIteration?.(whole);
-  }
-
-  #warnOfForeign({ index }: IterationResult, kernels: number): void {
-    if (this.#warnedOfForeign) return;
-    this.#warnedOfForeign = true;
-    this.#warn(
-      `${kernels} kernels of other code ran while a training step waited for copies (iteration ${index}); they are outside its ` +
-        "record and take device memory that its plan does not know of",
-    );
+    this.#reporter.ended(result, this.#iteration.foreignKernels);
   }
 
   #learn(): void {
@@ -366,7 +331,7 @@ export class Session {
     const { policy, predicted } = compiled.plan;
     this.#options.logger?.debug({ policy, predicted, fits }, "vdnn plan");
     if (fits || !this.#options.policy.mayOffload) return;
-    this.#warn(
+    this.#reporter.warn(
       `policy ${policy} plans ${formatBytes(predicted.peakDeviceBytes)} of device memory for the iteration, ` +
         `${formatBytes(deviceBytes)} are left of the budget; the rest leaves on demand`,
     );
@@ -375,21 +340,10 @@ export class Session {
   /** Plans were made for a device that is larger than this one has shown to be. */
   #refused(needBytes: number): void {
     this.#planner.forget();
-    this.#warn(
+    this.#reporter.warn(
       `the device's own allocator refused ${formatBytes(needBytes)} although the budget had room; from now on ` +
         `vdnn stays below ${formatBytes(this.#residency.room.limitBytes)} and plans anew`,
     );
-  }
-
-  #allWarnings(): string[] {
-    const { items, omitted } = this.#warnings;
-    const omission = omitted === 0 ? [] : [`${omitted} warnings between the first and the newest are left out`];
-    return [...items, ...omission, ...(this.#meter.tracer?.warnings ?? [])];
-  }
-
-  #warn(warning: string): void {
-    this.#warnings.add(warning);
-    this.#options.logger?.warn(warning);
   }
 
   #outOfMemory(needBytes: number, refusal: unknown): VdnnError {
