@@ -96,11 +96,7 @@ function sensitivitySection(sensitivities: Sensitivities): Section {
     title: "Sensitivity of the layers",
     blocks: [
       lineChartBlock("sensitivity", sensitivityChart(sensitivities)),
-      tableBlock(
-        `${sensitivityCaption(sensitivities)}.`.replace(/^a/, "A"),
-        sensitivityColumns(sensitivities),
-        sensitivities.layers,
-      ),
+      tableBlock(`${sensitivityCaption(sensitivities)}.`, sensitivityColumns(sensitivities), sensitivities.layers),
     ],
   };
 }

@@ -110,7 +110,7 @@ export const LAYER_COLUMNS: readonly Column<SizeRow>[] = [
 ];
 
 export function sensitivityCaption({ dense }: Sensitivities): string {
-  return `accuracy when one layer is pruned and nothing retrained, on training images (dense: ${percent(dense)})`;
+  return `Accuracy when one layer is pruned and nothing retrained, on training images (dense: ${percent(dense)})`;
 }
 
 export function sensitivityColumns({ layers }: Sensitivities): Column<LayerSensitivity>[] {

@@ -76,7 +76,7 @@ function sessionFigures(report: SessionReport): Figure[] {
 /** Of what the median is. */
 function medianNote({ backend, iterations, totals }: SessionReport): string {
   const isWhole = iterations.length === totals.iterations;
-  const median = isWhole ? "median without the first" : `median of ${iterations.length - 1} of them`;
+  const median = isWhole ? "median without the first" : `median of ${iterations.length - 1} steps`;
   return backend === "webgpu" ? `${median}, until all of it is queued` : median;
 }
 

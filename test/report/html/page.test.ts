@@ -193,7 +193,7 @@ describe("sessionPage of a run with more iterations than its report", () => {
   it("counts them all and says which are shown", () => {
     expectSound(html);
     expect(html).toContain("1 recorded, 4999 planned");
-    expect(html).toContain("median of 1019 of them");
+    expect(html).toContain("median of 1019 steps");
     expect(html).toContain(
       "60 of 5000 are shown: the first 20, then some of the newest, evenly spaced, up to the last",
     );
