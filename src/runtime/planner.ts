@@ -44,6 +44,11 @@ export class Planner {
     return this.#known.map(({ summary }) => summary);
   }
 
+  /** That plan was made with the times of a cold start. */
+  get awaitsTimes(): boolean {
+    return this.#known[0]?.compiled.timings instanceof Float64Array;
+  }
+
   /** The plan that an iteration is expected to follow: that of the last one. */
   expected(): Follower | null {
     const latest = this.#isDoubted ? undefined : this.#known[0];
