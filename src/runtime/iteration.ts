@@ -157,7 +157,7 @@ export class Iteration {
     return this.#deviation.explains(error);
   }
 
-  /** The next iteration is expected to be one whose times are those that plans are made with. */
+  /** The next iteration may be one whose times are those that plans are made with. */
   get awaitsTimes(): boolean {
     return this.#planner.awaitsTimes;
   }

@@ -44,9 +44,9 @@ export class Planner {
     return this.#known.map(({ summary }) => summary);
   }
 
-  /** That plan was made with the times of a cold start. */
+  /** Some plan was made with the times of a cold start. Which one an iteration follows is known when its kernels run. */
   get awaitsTimes(): boolean {
-    return this.#known[0]?.compiled.timings instanceof Float64Array;
+    return this.#known.some(({ compiled }) => compiled.timings !== null);
   }
 
   /** The plan that an iteration is expected to follow: that of the last one. */

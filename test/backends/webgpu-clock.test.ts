@@ -22,11 +22,15 @@ let tf: typeof tfjs;
 let backend: Backend;
 
 /** Trains, and returns the times of the steps until the device has run them, ms. */
-async function trained(session: Session, net: Perceptron): Promise<number[]> {
+async function trained(
+  session: Session,
+  net: Perceptron,
+  inputOf = (_step: number): tfjs.Tensor => net.x,
+): Promise<number[]> {
   const stepMs: number[] = [];
   for (let i = 0; i < STEPS; i++) {
     const start = performance.now();
-    await step(session, net);
+    await step(session, net, () => net.lossOf(inputOf(i)));
     await backend.device.queue.onSubmittedWorkDone();
     stepMs.push(performance.now() - start);
   }
@@ -118,6 +122,23 @@ describeOnWebGpu(
         net.dispose();
       }
       expect(events).toEqual(["made in step 1", "destroyed in step 1"]);
+    });
+
+    test("each kind of step is timed where kinds alternate", async () => {
+      const net = perceptron(tf);
+      const half = net.x.slice(0, 64);
+      await within(tf, { policy: "auto" }, async (session) => {
+        const stepMs = await trained(session, net, (i) => (i % 2 === 0 ? net.x : half));
+        const { plans } = session.report();
+        expect(plans).toHaveLength(2);
+        for (const { predictedStepMs } of plans) {
+          const factor = nearest(predictedStepMs, stepMs.slice(2 * TIMED));
+          expect(factor).toBeGreaterThan(1 / 3);
+          expect(factor).toBeLessThan(3);
+        }
+      });
+      half.dispose();
+      net.dispose();
     });
 
     test("gradients alone are timed too, and a trace does not miss what comes after", async () => {
