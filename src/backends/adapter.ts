@@ -3,7 +3,6 @@
  * dataId; it keeps no tables and decides nothing.
  */
 import type { VdnnError } from "../errors.ts";
-import type { Graph } from "../graph/graph.ts";
 import type {
   DataId,
   DataStorage,
@@ -137,21 +136,6 @@ export interface AsynchronousDevice {
    * @param submitted takes the promise of the batch's end, which never rejects
    */
   watch(submitted: (ended: Promise<void>) => void): () => void;
-  /** Resolves with a clock for an iteration, when the device has run everything before it. @param now clock of the processor, ms */
-  clock(now: () => number): Promise<DeviceClock>;
-}
-
-/** Times the kernels of an iteration where a kernel call takes only the time of queueing. */
-export interface DeviceClock {
-  /** What is queued from here on belongs to this kernel of the iteration; to none of them at -1. */
-  at(kernel: number): void;
-  /**
-   * Resolves when the device has run the kernels so far, with the ms of each kernel of the iteration's graph; NaN where unknown. Those
-   * that have not run yet are told by the others. Never rejects.
-   */
-  read(graph: Graph): Promise<Float64Array>;
-  /** Ends it. */
-  close(): void;
 }
 
 /** What `passesThrough` is on the backends that share buffers by reference count. */

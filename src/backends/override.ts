@@ -2,18 +2,14 @@
  * Puts a method over one of TensorFlow.js's own.
  *
  * @param make makes it; `stock` is the one it covers, bound to its owner
- * @returns what takes it off again; what was put over it later goes first
+ * @returns what takes it off again
  */
 export function override<T extends object, K extends keyof T & string>(
   owner: T,
   name: K,
   make: (stock: T[K]) => T[K],
 ): () => void {
-  const covered = Object.getOwnPropertyDescriptor(owner, name);
   const stock = owner[name] as (...args: unknown[]) => unknown;
   owner[name] = make(stock.bind(owner) as T[K]);
-  return () => {
-    if (covered === undefined) Reflect.deleteProperty(owner, name);
-    else Object.defineProperty(owner, name, covered);
-  };
+  return () => void Reflect.deleteProperty(owner, name);
 }

@@ -13,7 +13,6 @@ export const USAGE = {
   copySource: 0x4,
   copyTarget: 0x8,
   storage: 0x80,
-  queryResolve: 0x200,
 } as const;
 const MAP_MODE_READ = 0x1;
 
@@ -26,22 +25,11 @@ export interface GpuBuffer {
   destroy(): void;
 }
 
-export interface GpuQuerySet {
-  destroy(): void;
-}
-
-export interface GpuCommandEncoder {
-  beginComputePass(descriptor: object): object;
-  copyBufferToBuffer(...args: readonly unknown[]): void;
-  resolveQuerySet(querySet: GpuQuerySet, first: number, count: number, target: GpuBuffer, offset: number): void;
-}
-
 export interface GpuError {
   readonly message: string;
 }
 
 export interface GpuDevice {
-  readonly features: ReadonlySet<string>;
   readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
   readonly lost: Promise<{ readonly reason?: string; readonly message?: string }>;
   readonly queue: {
@@ -49,7 +37,6 @@ export interface GpuDevice {
     onSubmittedWorkDone(): Promise<void>;
   };
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
-  createQuerySet(descriptor: { readonly type: "timestamp"; readonly count: number }): GpuQuerySet;
   pushErrorScope(filter: "out-of-memory" | "validation" | "internal"): void;
   popErrorScope(): Promise<GpuError | null>;
   addEventListener(type: "uncapturederror", listener: (event: { readonly error: GpuError }) => void): void;
@@ -82,7 +69,7 @@ export interface WebGpuBackend extends EngineBackend {
   readonly device: GpuDevice;
   readonly bufferManager: BufferManager;
   readonly tensorMap: DataStorage<WebGpuRecord>;
-  readonly commandEncoder: GpuCommandEncoder | null;
+  readonly commandEncoder: { copyBufferToBuffer(...args: readonly unknown[]): void } | null;
   /** Data that a command refers to which is recorded and not submitted. */
   readonly commandQueueOwnedIds: WeakSet<DataId>;
   /** Buffers that return to the pool at the next submit. */

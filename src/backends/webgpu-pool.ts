@@ -100,12 +100,6 @@ export class WebGpuPool {
     throw failure;
   }
 
-  /** A buffer to be destroyed after use, if there is room without any tensor leaving. */
-  acquireSpare(bytes: number, usage: number): GpuBuffer | null {
-    this.#trim(bytes);
-    return this.#exceeds(bytes) ? null : this.#allocate(bytes, usage, false, false);
-  }
-
   #acquire(bytes: number, usage: number, mapped?: boolean, reuse = true): GpuBuffer {
     if (isMappable(usage)) return this.#stock.acquireBuffer(bytes, usage, mapped, reuse);
     const limit = this.#limitOf(usage);

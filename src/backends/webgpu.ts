@@ -133,10 +133,6 @@ export function webgpuAdapter(engineBackend: EngineBackend): DeviceAdapter {
           stock();
           submitted(settled(backend.device.queue.onSubmittedWorkDone()));
         }),
-      async clock(now) {
-        const [{ WebGpuClock }] = await Promise.all([import("./webgpu-clock.ts"), passed(backend)]);
-        return new WebGpuClock(backend, pool, now);
-      },
     },
   };
 }

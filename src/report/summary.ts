@@ -20,9 +20,7 @@ export function renderSummary(report: SessionReport): string[] {
 
 /** What a reader of a record has to know of its kernels' times; empty where nothing. */
 export function recordedTimesNote(backend: string): string {
-  return backend === "webgpu"
-    ? "; its kernel times are the device's where two steps alike were awaited, and else those of queueing"
-    : "";
+  return backend === "webgpu" ? "; its kernel times are those of queueing, as the device computes later" : "";
 }
 
 function plansText({ policy, plans }: SessionReport): string {

@@ -67,12 +67,10 @@ export class AwaitingDriver {
   /** Runs `work` when the training calls before it are done, with nothing on its way to the host. */
   turn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.add(async () => {
-      const { device, iteration, meter, vault } = this.#context;
+      const { vault } = this.#context;
       vault.unclaim();
       await vault.arrivals();
       await vault.writeBehind();
-      // Where its code cannot be loaded, plans do with the times of queueing.
-      if (iteration.awaitsTimes) iteration.clock ??= await device.clock(meter.now).catch(() => null);
       return work();
     });
   }
@@ -99,7 +97,6 @@ export class AwaitingDriver {
       if (this.#isClosed) return this.#context.tf.variableGrads(f, varList);
       const variables = trainable(this.#context.tf, varList);
       const gradients = await this.#attempt(f, (drawing) => this.#gradients(drawing, variables));
-      await this.#waiting(() => this.#context.iteration.takeTimes());
       return { value: gradients.value as unknown as tfjs.Scalar, grads: named(variables, varList, gradients) };
     });
   }
@@ -274,7 +271,7 @@ export class AwaitingDriver {
   }
 
   async #update(optimizer: tfjs.Optimizer, grads: tfjs.NamedTensorMap, varList?: tfjs.Variable[]): Promise<void> {
-    const { device, iteration, steps, meter, tf, vault } = this.#context;
+    const { device, steps, meter, tf, vault } = this.#context;
     // As `optimizer.minimize` hands them on.
     const list = varList?.map(({ name }) => ({ name, tensor: grads[name] as tfjs.Tensor }));
     try {
@@ -282,7 +279,6 @@ export class AwaitingDriver {
         () => optimizer.applyGradients(list ?? grads),
         async () => {
           await device.confirm();
-          await iteration.takeTimes();
           // Who looks at a step wants to see its end.
           if (meter.tracer !== null) await device.finish();
         },

@@ -2,7 +2,6 @@
  * One training iteration as it runs: forward, backward, and the update if one follows. It keeps the record, follows the plan
  * while the record agrees with it, and carries out the plan's steps after each kernel.
  */
-import type { DeviceClock } from "../backends/adapter.ts";
 import { hasCode } from "../errors.ts";
 import type { Pass } from "../graph/graph.ts";
 import type { PlanStep, Tier } from "../plan/plan.ts";
@@ -32,8 +31,6 @@ export class Iteration {
   /** Prefetches of data that was still on its way out. */
   readonly #late = new Map<Block, boolean>();
   readonly departures: Departures;
-  /** Where kernel calls only queue work, it tells their times in an iteration that is planned anew with them. */
-  clock: DeviceClock | null = null;
   /** Null outside an iteration. */
   pass: Pass | null = null;
   /** Time spent inside the training calls, ms. */
@@ -94,7 +91,6 @@ export class Iteration {
 
   /** A kernel has run: it is recorded, and what the plan puts after it is carried out. */
   ran(op: Op): void {
-    this.clock?.at(-1);
     const pass = this.pass ?? "forward";
     op.pass = pass;
     const follower = this.#agree(op);
@@ -107,7 +103,7 @@ export class Iteration {
     const { kernel, compiled } = follower;
     const known = compiled.graph.kernels[kernel];
     op.layer = known?.layer ?? "";
-    if (compiled.timings !== null && this.clock === null) compiled.timings[kernel] = op.ms;
+    if (compiled.timings !== null) compiled.timings[kernel] = op.ms;
     op.ms = known?.ms ?? 0;
     op.needBytes = compiled.needBytes[kernel] ?? op.needBytes;
     this.log.add(op);
@@ -157,17 +153,6 @@ export class Iteration {
     return this.#deviation.explains(error);
   }
 
-  /** The next iteration may be one whose times are those that plans are made with. */
-  get awaitsTimes(): boolean {
-    return this.#planner.awaitsTimes;
-  }
-
-  /** Waits until the device has run the kernels so far, and takes their times. */
-  async takeTimes(): Promise<void> {
-    const { graph, timings } = this.#follower?.compiled ?? {};
-    if (graph !== undefined) timings?.set((await this.clock?.read(graph)) ?? []);
-  }
-
   /** Ends the iteration. Recipes of dropped data expire here. */
   finish(): {
     readonly mode: IterationResult["mode"];
@@ -184,8 +169,6 @@ export class Iteration {
     this.#follower = null;
     this.#late.clear();
     this.departures.clear();
-    this.clock?.close();
-    this.clock = null;
     this.#replay.clear();
     this.isOpen = false;
     this.isSuspended = false;
@@ -301,9 +284,7 @@ export class Iteration {
     const op: Op | undefined = this.log.ops[kernel];
     if (op === undefined) return;
     this.#residency.clock.tick();
-    this.clock?.at(kernel);
     this.#replay.run(op);
-    this.clock?.at(-1);
     for (const entry of op.writes) {
       const block = this.#replay.blockOf(entry);
       if (entry.block.index >= 0) follower.rebind(entry.block.index, block);

@@ -129,7 +129,6 @@ export class Kernels {
     meter.openWindow(before);
     this.#kernelName = name;
     const { isTimed } = iteration;
-    iteration.clock?.at(iteration.log.ops.length);
     const start = meter.tracer === null ? 0 : meter.now();
     const result = this.#nested(name, inputs, attributes, plannedBytes);
     const ms = isTimed ? meter.sinceMark() : Number.NaN;

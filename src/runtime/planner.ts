@@ -44,11 +44,6 @@ export class Planner {
     return this.#known.map(({ summary }) => summary);
   }
 
-  /** Some plan was made with the times of a cold start. Which one an iteration follows is known when its kernels run. */
-  get awaitsTimes(): boolean {
-    return this.#known.some(({ compiled }) => compiled.timings !== null);
-  }
-
   /** The plan that an iteration is expected to follow: that of the last one. */
   expected(): Follower | null {
     const latest = this.#isDoubted ? undefined : this.#known[0];
