@@ -18,7 +18,7 @@ import { comparePlans, graphSource, networkSource, type PlanSource } from "./com
 import { compareJson, renderComparison } from "./compare-table.ts";
 import { comparePage, plannedView, type StepView } from "./compare-page.ts";
 import type { Comparison } from "./comparison.ts";
-import { outputFile } from "./options.ts";
+import { outputFile, reportFile } from "./options.ts";
 import { PLANNED_POLICIES, policiesNamed, RUN_POLICIES } from "./policy-names.ts";
 import { tellSoftware } from "./software-adapter.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -36,7 +36,7 @@ export async function compare(flags: CompareFlags): Promise<number> {
   const asked = parseBudgets(flags.budgets);
   const energy = energyTable(flags.energy);
   const svg = flags.svg === undefined ? undefined : outputFile(flags.svg, "--svg");
-  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
   const views: StepView[] | null = isHtml(report) ? [] : null;
   const progress = createProgress();
   let comparison: Comparison;

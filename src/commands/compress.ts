@@ -16,7 +16,7 @@ import { loadSubject, originOf } from "./compress-subject.ts";
 import { renderCompression } from "./compress-table.ts";
 import { type Callbacks, type Subject, trainAndCompress, type TrainedCompression } from "./compress-train.ts";
 import { isCompressed, usage } from "./infer-source.ts";
-import { outputFile, sessionSettings } from "./options.ts";
+import { outputFile, reportFile, sessionSettings } from "./options.ts";
 import { createProgress } from "./progress.ts";
 
 /** All that is printed. */
@@ -42,7 +42,7 @@ export async function compress(name: string, flags: CompressFlags): Promise<numb
   const output = outputFile(flags.output, "--output", true);
   if (!isCompressed(output))
     throw usage("output", `${flags.output} does not end in .vdnnz, by which the file is known`);
-  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   // A second one ends the process at once, as there is no listener any more.

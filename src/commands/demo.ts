@@ -11,7 +11,7 @@ import type { TensorFlow } from "../runtime/engine.ts";
 import type { VirtualizeOptions } from "../runtime/options.ts";
 import { type DemoRow, renderDemo } from "./demo-table.ts";
 import { demoPage } from "./demo-page.ts";
-import { outputFile } from "./options.ts";
+import { reportFile } from "./options.ts";
 import { tellSoftware } from "./software-adapter.ts";
 import { createProgress } from "./progress.ts";
 import {
@@ -47,7 +47,7 @@ const SMALL = "--network chain --depth 6 --width 8 --image-size 16 --batch 4 --s
 /** Runs and prints it; returns 1 when a result differs from stock's, 3 when a policy does not fit, else 0. */
 export async function demo(flags: DemoFlags): Promise<number> {
   const started = performance.now();
-  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
   const { tf, backend, adapter } = await loadTensorFlow(flags.backend);
   tellSoftware(adapter, SMALL);
   // The same kernels for stock and for vdnn, or the comparison would be of kernels.

@@ -14,7 +14,7 @@ import { sizesOf } from "./depth-sizes.ts";
 import { depthJson, type DepthFacts, type DepthRow, renderDepth } from "./depth-table.ts";
 import { type DepthTrials, realTrials, simulatedTrials, type SizedOutcome, type Subject } from "./depth-trials.ts";
 import { findLargest } from "./largest.ts";
-import { outputFile } from "./options.ts";
+import { reportFile } from "./options.ts";
 import { PLANNED_POLICIES, policiesNamed, RUN_POLICIES } from "./policy-names.ts";
 import { tellSoftware } from "./software-adapter.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -35,7 +35,7 @@ export async function depth(flags: DepthFlags): Promise<number> {
   const simulated = flags.simulate === true;
   checkFlags(flags);
   const policies = policiesNamed(flags.policy, simulated ? PLANNED_POLICIES : RUN_POLICIES);
-  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
   const subject = subjectOf(flags);
   const { network, search: searched, max, step: every } = flags;
   const sizes = sizesOf({ network, searched, max, every });

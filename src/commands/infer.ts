@@ -31,7 +31,7 @@ import type { InferFlags } from "./infer-options.ts";
 import { inferPage } from "./infer-page.ts";
 import { checkBatch, checkSubject, SIZES, type Subject, subjectOf, usage } from "./infer-source.ts";
 import { renderInference } from "./infer-table.ts";
-import { outputFile } from "./options.ts";
+import { outputFile, reportFile } from "./options.ts";
 import { createProgress } from "./progress.ts";
 
 /** All that is printed. */
@@ -68,11 +68,11 @@ export async function infer(model: string | undefined, flags: InferFlags): Promi
   const costModel = costModelOf(machine, settings);
   checkSubject(model, flags);
   const svg = flags.svg === undefined ? null : outputFile(flags.svg, "--svg");
-  const report = flags.report === undefined ? null : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
 
   const facts = await inference(model, machine, settings, costModel, flags);
   if (svg !== null) writeFileSync(svg, renderBarChart(inferenceChart(facts)));
-  if (report !== null) writeReport(report, { json: () => inferJson(facts), page: () => inferPage(facts) });
+  if (report !== undefined) writeReport(report, { json: () => inferJson(facts), page: () => inferPage(facts) });
   return print(flags.json === true ? inferJson(facts) : renderInference(facts));
 }
 

@@ -109,6 +109,11 @@ export function outputFile(path: string, flag: string, isReplaced = false): stri
   return absolute;
 }
 
+/** The file of `--report`, checked as `outputFile` does; undefined where none is asked for. */
+export function reportFile({ report }: { readonly report?: string }): string | undefined {
+  return report === undefined ? undefined : outputFile(report, "--report");
+}
+
 /** Absolute paths; that their directories exist is checked before hours of training and not after. */
 export function absoluteFiles(flags: FileFlags): FileFlags {
   const files: Record<string, string> = {};

@@ -22,7 +22,7 @@ import { toChromeTrace } from "../report/trace-events.ts";
 import { findByName } from "../simulator/names.ts";
 import { formatMs } from "../units.ts";
 import { type MadeRow, type Proof, toJson, toText } from "./plan-document.ts";
-import { outputFile } from "./options.ts";
+import { outputFile, reportFile } from "./options.ts";
 import { planPage } from "./plan-page.ts";
 import { checkPlanFlags, type PlanFlags } from "./plan-options.ts";
 import { type PlanSource, planSource } from "./plan-source.ts";
@@ -47,7 +47,7 @@ export async function planCommand(flags: PlanFlags): Promise<number> {
   };
   const chosen = policiesOf(flags.policy ?? ["auto"], settings);
   const trace = traceFile(flags, chosen);
-  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
   const source = await planSource(flags);
   const made = chosen.map((policy) => checkedPlan(source, policy));
   const [first] = made;

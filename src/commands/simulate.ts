@@ -14,7 +14,7 @@ import { networkGraph, networkNamed } from "../simulator/networks.ts";
 import { type DetailedRun, doesNotFit } from "../simulator/row.ts";
 import { requirePolicy, simulate, SIMULATED_POLICIES, type Simulation } from "../simulator/simulate.ts";
 import { formatBytes } from "../units.ts";
-import { outputFile } from "./options.ts";
+import { outputFile, reportFile } from "./options.ts";
 import type { SimulateFlags } from "./simulate-options.ts";
 import { simulatePage } from "./simulate-page.ts";
 import { renderSimulation, type SimulationFacts } from "./simulate-table.ts";
@@ -33,7 +33,7 @@ export async function simulateCommand(flags: SimulateFlags): Promise<number> {
   networkNamed(network);
   if (policy !== undefined) requirePolicy(policy);
   const files = outputFiles(flags);
-  const report = flags.report === undefined ? undefined : outputFile(flags.report, "--report");
+  const report = reportFile(flags);
 
   const tf = await import("@tensorflow/tfjs");
   const { depth, width, imageSize, sequenceLength, vocabulary, classes } = flags;
