@@ -9,7 +9,19 @@
  *         +----------------
  */
 import { type Scale, scaleFor } from "./scale.ts";
-import { document, element, EMBEDDED, FAINT_OPACITY, fitted, STANDALONE, text, textWidth, type Theme } from "./svg.ts";
+import {
+  document,
+  element,
+  EMBEDDED,
+  FAINT_OPACITY,
+  fitted,
+  heading,
+  NOTE_LINE,
+  STANDALONE,
+  text,
+  textWidth,
+  type Theme,
+} from "./svg.ts";
 
 export interface Bar {
   readonly name: string;
@@ -36,9 +48,7 @@ export interface BarChart {
   readonly id?: string | undefined;
 }
 
-const TITLE_PX = 16;
 const SMALL_PX = 12;
-const NOTE_LINE = 18;
 const BAR = 16;
 const BAR_LINE = 22;
 const SWATCH = 12;
@@ -76,13 +86,6 @@ interface Plot {
   readonly bottom: number;
   readonly scale: Scale;
   readonly theme: Theme;
-}
-
-function heading(title: string, notes: readonly string[]): string[] {
-  return [
-    text({ x: 12, y: 26, "font-size": TITLE_PX, "font-weight": 600 }, title),
-    ...notes.map((note, i) => text({ x: 12, y: 46 + i * NOTE_LINE, "font-size": SMALL_PX }, note)),
-  ];
 }
 
 function totalOf({ values }: Bar): number {

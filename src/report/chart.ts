@@ -9,7 +9,18 @@
  */
 import { type LineStyle, looks, markAt, pixel } from "./marks.ts";
 import { type Scale, type ScaleOptions, scaleFor } from "./scale.ts";
-import { document, element, EMBEDDED, FAINT_OPACITY, STANDALONE, text, textWidth, type Theme } from "./svg.ts";
+import {
+  document,
+  element,
+  EMBEDDED,
+  FAINT_OPACITY,
+  heading,
+  NOTE_LINE,
+  STANDALONE,
+  text,
+  textWidth,
+  type Theme,
+} from "./svg.ts";
 
 export interface Point {
   readonly x: number;
@@ -49,9 +60,7 @@ export interface LineChart {
   readonly id?: string | undefined;
 }
 
-const TITLE_PX = 16;
 const TICK_PX = 12;
-const NOTE_LINE = 18;
 const LEGEND_LINE = 22;
 const LEGEND_SWATCH = 30;
 
@@ -97,13 +106,6 @@ export function renderLineChart(chart: LineChart): string {
     ...shapes.filter((_, i) => !isReference(series[i])),
     ...(alone ? legend(series, plot) : []),
   ]);
-}
-
-function heading(title: string, notes: readonly string[]): string[] {
-  return [
-    text({ x: 12, y: 26, "font-size": TITLE_PX, "font-weight": 600 }, title),
-    ...notes.map((note, i) => text({ x: 12, y: 46 + i * NOTE_LINE, "font-size": TICK_PX }, note)),
-  ];
 }
 
 function isReference(series: Series | undefined): boolean {

@@ -79,6 +79,18 @@ export function fitted(content: string, roomPx: number, fontPx: number = FONT_PX
   return `${head.join("")}…${tail.join("")}`;
 }
 
+const TITLE_PX = 16;
+const NOTE_PX = 12;
+export const NOTE_LINE = 18;
+
+/** Title and notes of a chart that is a file of its own, from its top: 46 pixels, and a line for each note. */
+export function heading(title: string, notes: readonly string[]): string[] {
+  return [
+    text({ x: 12, y: 26, "font-size": TITLE_PX, "font-weight": 600 }, title),
+    ...notes.map((note, i) => text({ x: 12, y: 46 + i * NOTE_LINE, "font-size": NOTE_PX }, note)),
+  ];
+}
+
 export interface Frame {
   readonly width: number;
   readonly height: number;
